@@ -1,0 +1,80 @@
+"""accordant: one shared document, many agents.
+
+What can merge merges. What must not be overwritten is guarded. What the merge cannot see is checked. And everything that
+happened can be asked about.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accordant.document.document import Document
+from accordant.document.regions import Counter, Guarded, GuardedMap, Log, Map, Ref, Text, UnionSet, Xml
+from accordant.document.rules import region
+from accordant.types.errors import (
+    AccordantError,
+    Conflict,
+    Denied,
+    EpochChanged,
+    Fenced,
+    Invalid,
+    NoAuthority,
+    SchemaError,
+    SnapshotExpired,
+    StaleRead,
+    StoreError,
+    WireError,
+)
+from accordant.types.namespaces import DocumentKey, Namespace
+from accordant.types.readings import Claim, LogItem, Reading, Token
+
+if TYPE_CHECKING:
+    from accordant.engine.host.engine import Engine
+    from accordant.sync.client import connect
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccordantError",
+    "Claim",
+    "Conflict",
+    "Counter",
+    "Denied",
+    "Document",
+    "DocumentKey",
+    "Engine",
+    "EpochChanged",
+    "Fenced",
+    "Guarded",
+    "GuardedMap",
+    "Invalid",
+    "Log",
+    "LogItem",
+    "Map",
+    "Namespace",
+    "NoAuthority",
+    "Reading",
+    "Ref",
+    "SchemaError",
+    "SnapshotExpired",
+    "StaleRead",
+    "StoreError",
+    "Text",
+    "Token",
+    "UnionSet",
+    "WireError",
+    "Xml",
+    "connect",
+    "region",
+]
+
+_LAZY = {"Engine": "accordant.engine.host.engine", "connect": "accordant.sync.client"}
+
+
+def __getattr__(name: str) -> Any:
+    """`Engine` and `connect` load their machinery when they are first named: importing the types stays quick."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'accordant' has no attribute {name!r}")

@@ -1,0 +1,329 @@
+"""Opens the stores that `accordant probe` can examine, each as a `Subject`. Plays nothing and prints nothing.
+
+A Python object joins in by the methods it has, plain or `async`:
+
+    get(key), put(key, value)                   a plain store; `put` writes the whole record
+    read(key), commit(key, value, expect=seen)  a versioned store; `seen` is what its `read` returned, whole: an object
+                                                with `.value`, a mapping with "value", or a tuple (value, version)
+    delete(key) / delete(key, expect=seen)      optional: deletion and re-creation are examined
+    join(agent)                                 optional: an object of the same shape that speaks for one agent; joining
+                                                under a name that is taken means that the first holder was replaced (say
+                                                `can_delete = True` beside it where the agents' objects have a delete)
+    restart()                                   optional: end the store and start it again over the same data
+
+A refusal is any exception from a write, or a write that returns False.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accordant.testing.stage import Refused, Seen, Subject, Unusable
+from accordant.types.errors import AccordantError, Invalid
+
+__all__ = ["TARGETS", "MissingExtra", "open_target"]
+
+TARGETS: Mapping[str, str] = {
+    "dict": "a Python dict that agents share",
+    "json:PATH": "a JSON file; an existing one is examined as a copy",
+    "langgraph:InMemoryStore": "LangGraph's own in-memory store",
+    "langgraph:MODULE:FACTORY": "any LangGraph BaseStore that FACTORY() returns",
+    "python:MODULE:FACTORY": "any object with get and put, or read and commit, that FACTORY() returns",
+    "accordant": "this product",
+}
+
+
+class MissingExtra(AccordantError):
+    """Something that is not installed is needed. Field: `install`, the words to install it."""
+
+    status = "invalid"
+    code_default = "missing_extra"
+
+
+@asynccontextmanager
+async def open_target(target: str) -> AsyncIterator[Subject]:
+    """The store that the target names, closed afterwards; raises `Invalid` for a target that names none."""
+    kind, _, rest = target.partition(":")
+    async with AsyncExitStack() as stack:
+        match kind:
+            case "dict" if not rest:
+                yield ObjectSubject(DictStore({}))
+            case "json" if rest:
+                with tempfile.TemporaryDirectory(prefix="accordant-probe-") as folder:
+                    yield ObjectSubject(JsonFileStore(_copy(Path(rest), Path(folder))))
+            case "langgraph" if rest:
+                yield ObjectSubject(LangGraphStore(await _made(_langgraph_factory(rest), stack)))
+            case "python" if rest:
+                yield ObjectSubject(await _made(_factory(rest), stack))
+            case "accordant" if not rest:
+                with tempfile.TemporaryDirectory(prefix="accordant-probe-") as folder:
+                    ours = await stack.enter_async_context(OwnStore(Path(folder) / "probe.db"))
+                    yield ObjectSubject(ours)
+            case _:
+                known = ", ".join(TARGETS)
+                raise Invalid(f"{target!r} is no target; there are: {known}", code="unknown_target")
+
+
+@dataclass(slots=True)
+class ObjectSubject:
+    """Any object of the shapes above, as a subject."""
+
+    store: Any
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.store, "join"):
+            _shape(self.store)
+
+    @property
+    def can_delete(self) -> bool:
+        """Whether the store, or what its `join` returns, offers a delete."""
+        return hasattr(self.store, "delete") or bool(getattr(self.store, "can_delete", False))
+
+    @property
+    def can_restart(self) -> bool:
+        """Whether the store can be ended and started from here."""
+        return hasattr(self.store, "restart")
+
+    async def join(self, agent: str) -> ObjectHandle:
+        """The agent's own object, or the one that all share."""
+        if not hasattr(self.store, "join"):
+            return ObjectHandle(self.store)
+        own = await _awaited(self.store.join(agent))
+        _shape(own)
+        return ObjectHandle(own)
+
+    async def restart(self) -> None:
+        """The store's own restart."""
+        await _awaited(self.store.restart())
+
+
+@dataclass(slots=True)
+class ObjectHandle:
+    """One agent's object."""
+
+    store: Any
+
+    async def read(self, key: str) -> Seen:
+        """The record, and the whole reading as token where the store is versioned."""
+        if not _is_versioned(self.store):
+            return Seen(await _awaited(self.store.get(key)))
+        reading = await _awaited(self.store.read(key))
+        return Seen(_value_of(reading), reading)
+
+    async def write(self, key: str, value: Mapping[str, Any], seen: Seen) -> None:
+        """Write the whole record, with the reading that it was derived from where the store wants one."""
+        record = dict(value)
+        if _is_versioned(self.store):
+            await _tried(self.store.commit, key, record, expect=seen.token)
+        else:
+            await _tried(self.store.put, key, record)
+
+    async def delete(self, key: str, seen: Seen) -> None:
+        """Delete the record."""
+        if "expect" in inspect.signature(self.store.delete).parameters:
+            await _tried(self.store.delete, key, expect=seen.token)
+        else:
+            await _tried(self.store.delete, key)
+
+
+@dataclass(slots=True)
+class DictStore:
+    """A dict. Reads are copies, as they are for agents that do not share a process."""
+
+    records: dict[str, Any]
+
+    def get(self, key: str) -> Any:
+        """The record, or None."""
+        return dict(self.records[key]) if key in self.records else None
+
+    def put(self, key: str, value: dict[str, Any]) -> None:
+        """Write the whole record."""
+        self.records[key] = value
+
+    def delete(self, key: str) -> None:
+        """Remove the record."""
+        del self.records[key]
+
+
+@dataclass(slots=True)
+class JsonFileStore:
+    """One JSON object in a file, read and written whole: the usual memory file. Nothing is kept between two calls."""
+
+    path: Path
+
+    def get(self, key: str) -> Any:
+        """The record, or None."""
+        return self._load().get(key)
+
+    def put(self, key: str, value: dict[str, Any]) -> None:
+        """Write the whole record."""
+        self._save(self._load() | {key: value})
+
+    def delete(self, key: str) -> None:
+        """Remove the record."""
+        records = self._load()
+        del records[key]
+        self._save(records)
+
+    def restart(self) -> None:
+        """Nothing to end: the file is all there is."""
+
+    def _load(self) -> dict[str, Any]:
+        records = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+        if not isinstance(records, dict):
+            raise Unusable("the file holds no JSON object")
+        return records
+
+    def _save(self, records: dict[str, Any]) -> None:
+        self.path.write_text(json.dumps(records), encoding="utf-8")
+
+
+@dataclass(slots=True)
+class LangGraphStore:
+    """A LangGraph BaseStore, under a namespace of its own."""
+
+    store: Any
+    namespace: tuple[str, ...] = ("accordant", "probe")
+
+    async def get(self, key: str) -> Any:
+        """The item's value, or None."""
+        item = await self.store.aget(self.namespace, key)
+        return None if item is None else dict(item.value)
+
+    async def put(self, key: str, value: dict[str, Any]) -> None:
+        """Write the item."""
+        await self.store.aput(self.namespace, key, value)
+
+    async def delete(self, key: str) -> None:
+        """Remove the item."""
+        await self.store.adelete(self.namespace, key)
+
+
+class OwnStore:
+    """This product: one guarded map, every agent with a handle of its own."""
+
+    can_delete = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stack = AsyncExitStack()
+        self._engine: Any = None
+
+    async def __aenter__(self) -> OwnStore:
+        # Late, so that examining somebody else's store does not load the engine.
+        from accordant import Engine
+
+        self._engine = await self._stack.enter_async_context(Engine(str(self._path)))
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._stack.aclose()
+
+    async def join(self, agent: str) -> Any:
+        """The guarded map as this agent holds it: it reads, commits and deletes by key."""
+        from accordant import Document, GuardedMap, Namespace
+
+        class Accounts(Document):
+            records: GuardedMap[dict[str, Any]]
+
+        document = await self._engine.open(Accounts, Namespace.task("probe", "accounts"), "accounts", agent=agent)
+        return document.records
+
+    async def restart(self) -> None:
+        """Close the engine and open it again over the same file."""
+        await self._stack.aclose()
+        await self.__aenter__()
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    copy = folder / (path.name or "store.json")
+    if path.is_dir():
+        raise Invalid(f"{path} is a folder, not a JSON file", code="unknown_target")
+    if path.exists():
+        try:
+            if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
+                raise Invalid(f"{path} holds no JSON object", code="unknown_target")
+        except (OSError, ValueError) as error:
+            raise Invalid(f"{path} is no JSON file: {error}", code="unknown_target") from error
+        shutil.copyfile(path, copy)
+    return copy
+
+
+def _factory(words: str) -> Any:
+    module_name, _, name = words.partition(":")
+    if not module_name or not name:
+        raise Invalid(f"{words!r} names no factory: write MODULE:FACTORY", code="unknown_target")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a module in the current folder, as with `python -m`
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as missing:
+        if missing.name and (module_name == missing.name or module_name.startswith(f"{missing.name}.")):
+            raise Invalid(f"there is no module {module_name}", code="unknown_target") from missing
+        raise MissingExtra(f"{module_name} needs {missing.name}", install=f"pip install {missing.name}") from missing
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        raise Invalid(f"{module_name} has no callable {name}", code="unknown_target")
+    return factory
+
+
+def _langgraph_factory(words: str) -> Any:
+    try:
+        from langgraph.store.memory import InMemoryStore
+    except ModuleNotFoundError as missing:
+        text = f"LangGraph's stores need the extra langgraph ({missing.name} is not installed)"
+        raise MissingExtra(text, install="pip install 'accordant[langgraph]'") from missing
+    return InMemoryStore if words == "InMemoryStore" else _factory(words)
+
+
+async def _made(factory: Any, stack: AsyncExitStack) -> Any:
+    """What the factory returns, awaited and entered where it wants to be."""
+    made = await _awaited(factory())
+    if hasattr(made, "__aenter__"):
+        return await stack.enter_async_context(made)
+    return stack.enter_context(made) if hasattr(made, "__enter__") else made
+
+
+def _is_versioned(store: Any) -> bool:
+    return hasattr(store, "read") and hasattr(store, "commit")
+
+
+def _shape(store: Any) -> None:
+    if not _is_versioned(store) and not (hasattr(store, "get") and hasattr(store, "put")):
+        text = f"a {type(store).__name__} has neither get and put nor read and commit"
+        raise Invalid(text, code="unknown_target")
+
+
+def _value_of(reading: Any) -> Any:
+    if isinstance(reading, tuple) and len(reading) == 2 and not hasattr(reading, "value"):
+        return reading[0]
+    if isinstance(reading, Mapping):
+        return reading.get("value")
+    return getattr(reading, "value", None)
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _tried(act: Any, *args: Any, **named: Any) -> None:
+    """Do it; whatever exception comes out is the store's no, since the same call was accepted without interference."""
+    try:
+        answer = await _awaited(act(*args, **named))
+    except Unusable:
+        raise
+    except Exception as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise Refused(f"{type(error).__name__}: {first}" if first else type(error).__name__) from error
+    if answer is False:
+        raise Refused("it returned False")

@@ -1,0 +1,153 @@
+"""Passages into claims: every statement and keyed fact of a document in a fixed order, each with who wrote it and where.
+
+Knows reading and splitting; compares nothing. The same passages give the same claims, ids included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.facts import Fact, Found, facts_of_json, facts_of_lines
+from accordant.coherence_pass.passages import Passage
+from accordant.coherence_pass.reading import Reading, read_statement
+from accordant.coherence_pass.sentences import statement_spans
+from accordant.coherence_pass.words import plain, stems_of, tokens
+from accordant.types.limits import CLAIM_CHARS_MAX, CLAIMS_MAX
+
+__all__ = ["Claim", "Claims", "claims_of"]
+
+_HEADING_WORD: Final = re.compile(r"[\w;']+")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement. `hash` covers its normal text and scope; `id` also its place among equals.
+
+    `scope` is the heading path without headings that narrow nothing. `optional`: stems that name the region only and
+    may be missing on the other side. `fact` is set where the statement has a key.
+    """
+
+    id: str
+    hash: str
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    authors: tuple[str, ...]
+    version: int
+    at: int | None
+    scope: tuple[str, ...]
+    reading: Reading
+    optional: frozenset[str]
+    fact: Fact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims in document order; `is_truncated` when a bound left some unread."""
+
+    claims: tuple[Claim, ...]
+    is_truncated: bool
+
+
+def claims_of(passages: Sequence[Passage], claims_max: int = CLAIMS_MAX) -> Claims:
+    """The claims of a document's passages, in the passages' order."""
+    return _Extraction(claims_max).of(passages)
+
+
+class _Extraction:
+    """One run over the passages: counts equals for the ids and notes what was left out."""
+
+    def __init__(self, claims_max: int) -> None:
+        self._claims_max = claims_max
+        self._claims: list[Claim] = []
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._is_truncated = False
+
+    def of(self, passages: Sequence[Passage]) -> Claims:
+        for passage in passages:
+            for claim in self._of_passage(passage):
+                if len(self._claims) >= self._claims_max:
+                    return Claims(tuple(self._claims), True)
+                self._claims.append(claim)
+        return Claims(tuple(self._claims), self._is_truncated)
+
+    def _of_passage(self, passage: Passage) -> Iterator[Claim]:
+        shown = plain(passage.text)
+        subject = " ".join(passage.path.split("/")[1:]) if passage.ref is None and not passage.is_prose else ""
+        found = None if passage.is_prose else facts_of_json(passage)
+        if found is None:
+            found = facts_of_lines(shown, subject, bool(subject))
+        else:
+            shown = shown.replace("\\n", "  ").replace('\\"', "  ")
+        yield from self._in_order(passage, shown, found)
+
+    def _in_order(self, passage: Passage, shown: str, found: Found) -> Iterator[Claim]:
+        parts: list[tuple[int, int, Fact | None]] = [(fact.start, fact.end, fact) for fact in found.facts]
+        parts.extend((start, end, None) for start, end in found.prose)
+        for start, end, fact in sorted(parts, key=lambda part: part[:2]):
+            if fact is not None:
+                yield self._fact(passage, fact)
+                continue
+            cut = statement_spans(shown[start:end])
+            self._is_truncated |= cut.too_long > 0
+            for low, high in cut.spans:
+                yield self._statement(passage, shown, start + low, start + high)
+
+    def _statement(self, passage: Passage, shown: str, start: int, end: int) -> Claim:
+        authors, version, at = passage.written(start, end)
+        reading = read_statement(shown[start:end], authors[0] if authors else "")
+        normal = " ".join(shown[start:end].casefold().rstrip(" .!;").split())
+        scope = _scope(passage.heading)
+        return self._claim(passage, normal, start, end, scope, reading, (authors, version, at))
+
+    def _fact(self, passage: Passage, fact: Fact) -> Claim:
+        written = passage.written(fact.start, fact.end)
+        subject = fact.subject if fact.is_anchored else ""
+        sentence = plain(f"{subject} {fact.attribute} is {fact.value}"[:CLAIM_CHARS_MAX])
+        reading = replace(read_statement(sentence), tense="")  # a key has a value at any time
+        optional = _region_stems(passage) if fact.is_anchored else frozenset()
+        normal = f"{fact.subject}|{fact.attribute}|{fact.value}".casefold()
+        return self._claim(passage, normal, fact.start, fact.end, _scope(passage.heading), reading, written, fact, optional)
+
+    def _claim(
+        self,
+        passage: Passage,
+        normal: str,
+        start: int,
+        end: int,
+        scope: tuple[str, ...],
+        reading: Reading,
+        written: tuple[tuple[str, ...], int, int | None],
+        fact: Fact | None = None,
+        optional: frozenset[str] = frozenset(),
+    ) -> Claim:
+        digest = _digest(normal, *scope)
+        self._seen[passage.path, digest] += 1
+        place = str(self._seen[passage.path, digest])
+        text = passage.text[start:end]
+        if fact is not None and not passage.is_prose:  # the bare JSON value would not say what it is about
+            text = f"{fact.subject} {fact.attribute}: {fact.value}".strip()
+        authors, version, at = written
+        return Claim(_digest(passage.path, digest, place), digest, passage, start + passage.offset, end + passage.offset,
+                     text[:CLAIM_CHARS_MAX], authors, version, at, scope, reading, optional, fact)  # fmt: skip
+
+
+def _scope(heading: Sequence[str]) -> tuple[str, ...]:
+    shown = (" ".join(_HEADING_WORD.findall(part.casefold())) for part in heading)
+    return tuple(part for part in shown if part and not lexicon.GENERIC_HEADINGS.issuperset(part.split()))
+
+
+def _region_stems(passage: Passage) -> frozenset[str]:
+    root = passage.path.split("/", 1)[0].replace("_", " ")
+    return stems_of(token.word for token in tokens(root.lower()))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:16]

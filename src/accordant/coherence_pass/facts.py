@@ -1,0 +1,145 @@
+"""Facts with a key: `key: value` lines and JSON objects as (subject, attribute) -> value, and the prose inside them.
+
+What an object is about comes from a field that names it, else from the path it stands at. Values are compared elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.passages import Passage
+from accordant.types.limits import CLAIM_CHARS_MAX, CLAIMS_MAX, VALUE_DEPTH_MAX
+
+__all__ = ["Fact", "Found", "facts_of_json", "facts_of_lines"]
+
+_LINE: Final = re.compile(r"^[ \t]*(?:[-+]\s+)?(?P<key>[A-Za-z][\w ./()-]{0,48}?)\s*(?::|=(?!=))\s+(?P<value>\S.{0,119}?)[ \t]*$", re.MULTILINE)
+_WORDS: Final = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)*")
+_CODE: Final = re.compile(r"[(){}\[\]<>\\]|://|[?:,]$")
+_VALUE_WORDS_MAX: Final = 6
+_KEY_WORDS_MAX: Final = 4
+_SEARCH_CHARS_MAX: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """`value` is what is said of `attribute` of `subject`. `is_anchored`: the subject was named, by a field or a path."""
+
+    subject: str
+    attribute: str
+    value: str
+    start: int
+    end: int
+    is_anchored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The facts of a passage, and the spans of it that are prose."""
+
+    facts: tuple[Fact, ...]
+    prose: tuple[tuple[int, int], ...]
+
+
+def facts_of_lines(text: str, subject: str, is_anchored: bool) -> Found:
+    """The `key: value` lines of a text. A key that comes twice makes a list of records, whose subjects are unknown."""
+    matches = [match for match in _LINE.finditer(text) if _is_fact(match["key"], match["value"])]
+    counts = Counter(_attribute(match["key"]) for match in matches)
+    facts: list[Fact] = []
+    prose: list[tuple[int, int]] = []
+    after = 0
+    for match in matches:
+        prose.append((after, match.start()))
+        after = match.end()
+        attribute = _attribute(match["key"])
+        if counts[attribute] == 1:
+            facts.append(Fact(subject, attribute, match["value"].rstrip(".,;"), match.start("key"), match.end("value"), is_anchored))
+    prose.append((after, len(text)))
+    return Found(tuple(facts), tuple(span for span in prose if span[0] < span[1]))
+
+
+def facts_of_json(passage: Passage) -> Found | None:
+    """The facts and the prose of a JSON passage; None where it is not JSON."""
+    if not passage.text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        data = json.loads(passage.text)
+    except (ValueError, RecursionError):
+        return None
+    cursor = _Cursor(passage.text)
+    facts: list[Fact] = []
+    prose: list[tuple[int, int]] = []
+    home = "" if passage.ref is not None else _spaced(passage.path)
+    for subject, is_anchored, attribute, value in _leaves(data, home, passage.ref is None, VALUE_DEPTH_MAX):
+        start, end = cursor.span(value)
+        if isinstance(value, str) and len(_WORDS.findall(value)) > _VALUE_WORDS_MAX:
+            prose.append((start + 1, max(start + 1, end - 1)))
+        elif isinstance(value, str) and attribute in lexicon.MULTI_VALUED and " " in value.strip():
+            prose.append((start + 1, max(start + 1, end - 1)))
+        elif attribute and attribute not in lexicon.MULTI_VALUED:
+            facts.append(Fact(subject, attribute, _shown(value), start, end, is_anchored))
+        if len(facts) >= CLAIMS_MAX:
+            break
+    return Found(tuple(facts), tuple(prose))
+
+
+class _Cursor:
+    """Finds the values of a JSON text one after the other, so that a fact can point at its place."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+
+    def span(self, value: Any) -> tuple[int, int]:
+        for is_ascii in (False, True):
+            shown = json.dumps(value, ensure_ascii=is_ascii)
+            start = self._text.find(shown, self._at, self._at + _SEARCH_CHARS_MAX)
+            if start >= 0:
+                self._at = start + len(shown)
+                return start, self._at
+        return 0, min(len(self._text), CLAIM_CHARS_MAX)
+
+
+def _leaves(value: Any, subject: str, is_anchored: bool, depth: int, attribute: str = "") -> Iterator[tuple[str, bool, str, Any]]:
+    if isinstance(value, dict) and depth:
+        named = next((value[key] for key in lexicon.SUBJECT_KEYS if isinstance(value.get(key), str)), None)
+        if named is not None and len(named) <= CLAIM_CHARS_MAX:
+            subject, is_anchored = f"{attribute} {named}".strip(), True
+        elif attribute:
+            subject = f"{subject} {attribute}".strip()
+        for key, item in value.items():
+            yield from _leaves(item, subject, is_anchored, depth - 1, _attribute(key))
+    elif isinstance(value, list) and depth:
+        for item in value:
+            if isinstance(item, dict):
+                yield from _leaves(item, "", False, depth - 1, attribute)
+            elif isinstance(item, str):
+                yield subject, False, "text", item
+    elif value is not None and not isinstance(value, dict | list):
+        yield subject, is_anchored, attribute, value
+
+
+def _is_fact(key: str, value: str) -> bool:
+    attribute = _attribute(key)
+    words = attribute.split()
+    if not words or len(words) > _KEY_WORDS_MAX or attribute in lexicon.MULTI_VALUED or words[0] in lexicon.MULTI_VALUED:
+        return False
+    return len(value.split()) <= _VALUE_WORDS_MAX and not _CODE.search(value)
+
+
+def _attribute(key: str) -> str:
+    return " ".join(_spaced(key).lower().split())[:128]
+
+
+def _spaced(name: str) -> str:
+    """`churn_q3`, `churnQ3` and `accounts/acme` as words."""
+    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_/.\-]+", " ", name).split())
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

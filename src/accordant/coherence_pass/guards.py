@@ -1,0 +1,80 @@
+"""When two statements may be compared at all: the subject guard and the scope guard that every rule passes through.
+
+A rule's hit counts as a contradiction only where both say the same of the same thing, at one time, in one scope. Words
+missing on both sides mean two subjects: nothing is reported. Every lesser doubt makes the hit `possible`, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from accordant.coherence_pass.claims import Claim
+from accordant.coherence_pass.moments import Moment, Same, compare_scopes
+
+__all__ = ["Alignment", "align", "headings_agree", "scope_doubts"]
+
+_EXTRA_WORDS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Two statements about one subject. `extra`: the words that only one of them has."""
+
+    extra: frozenset[str]
+    is_reordered: bool
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the two may still be about different things."""
+        return (f"only one side says {', '.join(sorted(self.extra))}",) if self.extra else ()
+
+
+def align(a: Claim, b: Claim) -> Alignment | None:
+    """How the content words of both sides meet; None where both have words of their own, or share none."""
+    left, right = a.reading, b.reading
+    if left.bag.isdisjoint(right.bag):
+        return None
+    only_a = left.bag - right.bag - a.optional
+    only_b = right.bag - left.bag - b.optional
+    extra = len(only_a | only_b)
+    if (only_a and only_b) or extra > min(_EXTRA_WORDS_MAX, len(left.bag & right.bag)):
+        return None
+    is_reordered = not (only_a or only_b or a.optional or b.optional) and left.order != right.order
+    return Alignment(only_a | only_b, is_reordered)
+
+
+def scope_doubts(a: Claim, b: Claim, times_a: Sequence[Moment], times_b: Sequence[Moment]) -> tuple[str, ...] | None:
+    """Why both could be true at once; None where they speak of different times, so that nothing is to be said.
+
+    `times_*` are the moments that limit each statement (not the ones it asserts).
+    """
+    same_time = compare_scopes(times_a, times_b)
+    if same_time is Same.NO:
+        return None
+    left, right = a.reading, b.reading
+    doubts = [f"{reason} statement" for reason in dict.fromkeys((*left.reservations, *right.reservations))]
+    if not headings_agree(a.scope, b.scope):
+        doubts.append("under different headings")
+    if same_time is Same.UNKNOWN:
+        doubts.append("the times they speak of may differ")
+    if _conditions_differ(a, b):
+        doubts.append("only under a condition")
+    return tuple(doubts)
+
+
+def headings_agree(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
+    """Whether one scope is the other or stands above it."""
+    shared = min(len(a), len(b))
+    return a[:shared] == b[:shared]
+
+
+def _conditions_differ(a: Claim, b: Claim) -> bool:
+    left, right = a.reading.conditions, b.reading.conditions
+    return not (left <= b.reading.bag and right <= a.reading.bag)
+
+
+def tenses_differ(a: Claim, b: Claim) -> bool:
+    """Whether one tells what was (or will be) and the other what is."""
+    left, right = a.reading.tense, b.reading.tense
+    return bool(left and right and left != right)

@@ -1,0 +1,210 @@
+"""One statement read into what the rules compare: its content words, numbers, dates, polarity, tense and reservations.
+
+Pure and sentence-local: knows no passage, no author, no other statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Final
+
+from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.moments import Moment, moments
+from accordant.coherence_pass.quantities import Quantity, quantities
+from accordant.coherence_pass.words import Token, canonical_stem, stems_of, tokens
+
+__all__ = ["Reading", "read_statement"]
+
+_FRAME: Final = re.compile(
+    r"\s*(?:(?:update|correction|note|fyi|result|finding|status|reminder|conclusion)\s*:\s*"
+    r"|(?:(?:we|i|the \w+(?: \w+)?|our \w+) )?(?:found|confirmed|confirms|confirm|see|saw|note|noted|measured|observed|verified|shows?|"
+    r"reports?|reported) that )",
+    re.IGNORECASE,
+)
+_ATTRIBUTION: Final = re.compile(r",? ?\(?\b(?:according to|based on|as reported by|as per|source:)[^.,;]*\)?", re.IGNORECASE)
+_LABEL_WORDS: Final = "|".join(sorted(lexicon.LABELS, key=len, reverse=True))
+_LABEL: Final = re.compile(rf"\b(?P<name>(?i:{_LABEL_WORDS})|(?<=\w )[A-Z][A-Za-z]+|[A-Za-z]+\.[A-Za-z]+)[ -]?#?(?P<number>\d[\d.]*)(?![\w%]|,\d|\.\d| ?(?i:ms|%|percent|MB|GB))")
+_RELATIONS: Final = frozenset({"before", "after"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one statement says. `bag` holds the stems of its content words, `order` the same as they were written.
+
+    `polar`: the sign of each word that has an opposite (0: both occur). `negations` counts denials. `conditions`: stems
+    of its if-, when- and unless-clauses. `tense`: past, present, future or "". `reservations`: why it proves nothing alone.
+    `is_inverted`: "by" or "there" moved the subject; `is_comparison`: it has a "than".
+    `is_event`: it tells of an act that can be done again.
+    """
+
+    bag: frozenset[str]
+    order: tuple[str, ...]
+    polar: Mapping[str, int]
+    quantities: tuple[Quantity, ...]
+    moments: tuple[Moment, ...]
+    fronted: tuple[Moment, ...]
+    negations: int
+    conditions: frozenset[str]
+    tense: str
+    reservations: tuple[str, ...]
+    is_inverted: bool
+    is_comparison: bool
+    is_event: bool
+
+
+def read_statement(text: str, author: str = "") -> Reading:
+    """Read one statement (prepared by `words.plain`). `author` stands in for "I" and "my"."""
+    text = _without_frames(text)
+    dates = moments(text)
+    text_without_dates = _blanked(text, [(item.start, item.end) for item in dates])
+    labels = {match.start("name"): match for match in _LABEL.finditer(text_without_dates)}
+    without_labels = _blanked(text_without_dates, [match.span("number") for match in labels.values()])
+    numbers = quantities(without_labels)
+    taken = [(item.start, item.end) for item in (*numbers, *dates)]
+    words = _rephrased(tokens(_blanked(without_labels, taken)))
+    named = {start: f"{match['name'].lower()} {match['number'].rstrip('.')}" for start, match in labels.items()}
+    return _Reader(words, named, author, frozenset(start for start, _ in taken)).reading(text, numbers, dates)
+
+
+class _Reader:
+    """Walks the words of one statement once."""
+
+    def __init__(self, words: list[Token], labels: dict[int, str], author: str, taken: frozenset[int]) -> None:
+        self._words = words
+        self._labels = labels
+        self._author = author
+        self._taken = taken
+
+    def reading(self, text: str, numbers: tuple[Quantity, ...], dates: tuple[Moment, ...]) -> Reading:
+        order: list[str] = []
+        polar: dict[str, int] = {}
+        first = len(text)
+        for token in self._words:
+            stem, sign = self._content(token, text)
+            if not stem:
+                continue
+            first = min(first, token.start)
+            order.append(stem)
+            if sign:
+                polar[stem] = sign if polar.get(stem, sign) == sign else 0
+        plain_words = [token.word for token in self._words]
+        verb = next((token.start for token in self._words if token.word in lexicon.FINITE), None)
+        edge = first if verb is None else max(first, verb)
+        return Reading(
+            frozenset(order),
+            tuple(order),
+            polar,
+            numbers,
+            dates,
+            tuple(item for item in dates if item.start < edge),
+            _negations(self._words),
+            self._conditions(text),
+            _tense(plain_words),
+            _reservations(plain_words),
+            "by" in plain_words or "there" in plain_words,
+            "than" in plain_words,
+            not lexicon.EVENTS.isdisjoint(plain_words),
+        )
+
+    def _content(self, token: Token, text: str) -> tuple[str, int]:
+        word = token.word
+        if word in lexicon.FIRST_PERSON and self._author:
+            return f"author {self._author}", 0
+        if token.start in self._labels:
+            return self._labels[token.start], 0
+        if word in _EMPTY:
+            return "", 0
+        if word in _RELATIONS and self._leads_to_value(token, text):
+            return "", 0
+        stem, sign = canonical_stem(word)
+        return ("", 0) if stem in _LIGHT and not sign else (stem, sign)
+
+    def _leads_to_value(self, token: Token, text: str) -> bool:
+        gap = re.compile(r"\s*(?:the |about |around |roughly )?").match(text, token.end)
+        return gap is not None and gap.end() in self._taken
+
+    def _conditions(self, text: str) -> frozenset[str]:
+        stems: set[str] = set()
+        inside = False
+        previous_end = 0
+        for token in self._words:
+            if inside and "," in text[previous_end : token.start]:
+                inside = False
+            if token.word in lexicon.CONDITIONS:
+                inside = True
+            elif inside:
+                stems.add(self._content(token, text)[0])
+            previous_end = token.end
+        return frozenset(stems - {""})
+
+
+_LIGHT: Final = stems_of(lexicon.LIGHT_VERBS)
+_DENIALS: Final = lexicon.NEGATORS | lexicon.NEGATING_VERBS
+
+
+_EMPTY: Final = lexicon.FUNCTION_WORDS | _DENIALS | lexicon.CONDITIONS | lexicon.FINITE | lexicon.SOME
+
+
+def _without_frames(text: str) -> str:
+    frame = _FRAME.match(text)
+    if frame is not None and frame.end() < len(text):
+        text = " " * frame.end() + text[frame.end() :]
+    return _ATTRIBUTION.sub(lambda match: " " * len(match[0]), text)
+
+
+def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
+    for start, end in spans:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def _rephrased(words: list[Token]) -> list[Token]:
+    """The words with fixed two-word phrases replaced by what they stand for."""
+    shown: list[Token] = []
+    skip = False
+    for word, following in zip_longest(words, words[1:]):
+        if skip:
+            skip = False
+            continue
+        phrase = lexicon.PHRASES.get((word.word, following.word)) if following is not None else None
+        if phrase is None or following is None:
+            shown.append(word)
+            continue
+        shown.extend(Token(name, word.start, following.end, False) for name in phrase)
+        skip = True
+    return shown
+
+
+def _negations(words: list[Token]) -> int:
+    return sum(token.word in _DENIALS or token.word.endswith("n't") and token.word not in _DENIALS for token in words)
+
+
+def _tense(words: list[str]) -> str:
+    for word in words:
+        if word in lexicon.FUTURE:
+            return "future"
+        if word in lexicon.PAST:
+            return "past"
+        if word in lexicon.PRESENT:
+            return "present"
+    return ""
+
+
+_WHOLE_WORDS_MIN: Final = 3
+_RESERVATIONS: Final = (
+    ("hedged", lexicon.HEDGES),
+    ("quantified", lexicon.SOME),
+    ("history", lexicon.REVISIONS),
+)
+
+
+def _reservations(words: list[str]) -> tuple[str, ...]:
+    found = [name for name, table in _RESERVATIONS if not table.isdisjoint(words)]
+    if len(words) < _WHOLE_WORDS_MIN and lexicon.FINITE.isdisjoint(words):
+        found.append("fragmentary")
+    if words and words[0] in lexicon.PRONOUN_SUBJECTS and (len(words) < 2 or words[1] in lexicon.FINITE or words[0] in ("it", "they")):
+        found.append("pronoun")
+    return tuple(found)

@@ -1,0 +1,187 @@
+"""`Document`: subclass it to declare a schema; an instance is one agent's handle on one document."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
+
+from accordant.document.port import HistoryQuery, Port
+from accordant.document.regions import (
+    REGION_CLASSES,
+    Counter,
+    Guarded,
+    GuardedMap,
+    Log,
+    Map,
+    Region,
+    Text,
+    UnionSet,
+    Xml,
+)
+from accordant.document.schema import schema_of
+from accordant.document.transaction import TransactionPort
+from accordant.types.entries import Entry
+from accordant.types.errors import Conflict, Invalid
+from accordant.types.limits import REGION_NAME_CHARS_MAX
+from accordant.types.namespaces import DocumentKey
+from accordant.types.readings import Reading
+from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Rules, Schema
+
+__all__ = ["Document"]
+
+R = TypeVar("R", bound=Region)
+_CLASSES: dict[Kind, type[Region]] = {kind: cls for cls, kind in REGION_CLASSES.items()}
+
+
+class Document:
+    """A shared document. Annotate a subclass with region kinds; get an instance from `Engine.open` or `connect`.
+
+    Without a subclass, `doc.text("draft")`, `doc.guarded("status")` and so on open regions by name, with merge rules only.
+    """
+
+    __schema__: ClassVar[Schema] = Schema.open()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__schema__ = schema_of(cls, Document, sys._getframe(1).f_locals)
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        for name, spec in self.__schema__.regions.items():
+            object.__setattr__(self, name, _CLASSES[spec.kind](port, spec))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._port.key} as {self._port.agent!r}>"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__schema__.regions:
+            raise Invalid(f"{name} is a region: write it through its methods", code="not_assignable", path=name)
+        object.__setattr__(self, name, value)
+
+    # -- who and where ----------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> DocumentKey:
+        """Namespace and name."""
+        return self._port.key
+
+    @property
+    def agent(self) -> str:
+        """Under which name this handle writes."""
+        return self._port.agent
+
+    @property
+    def generation(self) -> int:
+        """This handle's generation: readings of an ended one never land (I6)."""
+        return self._port.generation
+
+    @property
+    def version(self) -> int:
+        """The newest durable version this handle knows of."""
+        return self._port.version
+
+    @property
+    def schema(self) -> Schema:
+        """The regions as declared."""
+        return self._port.schema
+
+    # -- regions by name --------------------------------------------------------------------------------------
+
+    def guarded(self, name: str) -> Guarded[Any]:
+        """The guarded field of that name."""
+        return self._region(Guarded, name)
+
+    def guarded_map(self, name: str) -> GuardedMap[Any]:
+        """The guarded map of that name."""
+        return self._region(GuardedMap, name)
+
+    def text(self, name: str) -> Text:
+        """The text of that name."""
+        return self._region(Text, name)
+
+    def log(self, name: str) -> Log[Any]:
+        """The log of that name."""
+        return self._region(Log, name)
+
+    def union_set(self, name: str) -> UnionSet[Any]:
+        """The add-wins set of that name."""
+        return self._region(UnionSet, name)
+
+    def counter(self, name: str) -> Counter:
+        """The counter of that name."""
+        return self._region(Counter, name)
+
+    def map(self, name: str) -> Map[Any]:
+        """The last-writer-wins map of that name."""
+        return self._region(Map, name)
+
+    def xml(self, name: str) -> Xml:
+        """The XML fragment of that name."""
+        return self._region(Xml, name)
+
+    def regions(self) -> list[Region]:
+        """All declared regions, in the order of the schema."""
+        return [_CLASSES[spec.kind](self._port, spec) for spec in self._port.schema.regions.values()]
+
+    def _region(self, cls: type[R], name: str) -> R:
+        if not isinstance(name, str) or not 0 < len(name) <= REGION_NAME_CHARS_MAX or name == GUARDED_ROOT:
+            raise Invalid(f"{name!r} cannot be a region's name", code="bad_region_name")
+        spec = self.__schema__.region(name) or self._port.schema.region(name)
+        if spec is None:
+            spec = RegionSpec(name, cls.kind, None, Rules())
+        if spec.kind is not cls.kind:
+            raise Invalid(f"{name} is a {spec.kind.value} region, not a {cls.kind.value}", code="wrong_kind", path=name)
+        return cls(self._port, spec)
+
+    # -- several writes at once -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, why: str | None = None, derived_from: Iterable[Reading[Any]] = ()
+    ) -> AsyncIterator[Self]:
+        """Several writes, all or none: `async with doc.transaction() as tx: await tx.account.commit(...)`.
+
+        Writes on `tx` are collected and land together when the block ends; reads on it see what is committed, not what is
+        collected. An exception in the block discards everything. After the block `tx.version` is the version that landed.
+        """
+        port = TransactionPort(self._port, why, derived_from)
+        yield type(self)(port)
+        try:
+            await port.land()
+        except Conflict as conflict:
+            name = str(conflict.fields.get("path", "")).partition("/")[0]
+            spec = self._port.schema.region(name)
+            raise (_CLASSES[spec.kind](self._port, spec).fresh(conflict) if spec else conflict) from None
+
+    # -- the log ----------------------------------------------------------------------------------------------
+
+    async def history(
+        self,
+        path: str | None = None,
+        *,
+        actor: str | None = None,
+        kind: str | None = None,
+        outcome: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Entry]:
+        """What happened, newest first: writes, denials, joins, each with who, when, why and having read what."""
+        return await self._port.history(HistoryQuery(path, actor, kind, outcome, since, until, None, limit))
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """End this handle's session; its readings never land again."""
+        await self._port.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

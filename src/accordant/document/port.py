@@ -1,0 +1,74 @@
+"""The port: all that a document handle needs from whoever answers, in this process or across a websocket.
+
+The engine and the websocket client implement it; the faces in `regions` know nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from accordant.types.commands import Committed, Question, ReadAnswer, Submission
+from accordant.types.entries import Entry
+from accordant.types.namespaces import DocumentKey
+from accordant.types.regions import Schema
+
+__all__ = ["HistoryQuery", "Port"]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which entries to list: the arguments of `Document.history`, as one value. Times are milliseconds."""
+
+    path: str | None = None
+    actor: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    since: int | None = None
+    until: int | None = None
+    before: int | None = None
+    limit: int = 100
+    oldest_first: bool = False
+
+
+class Port(Protocol):
+    """One agent's way to one document. Every method raises only `AccordantError`s."""
+
+    @property
+    def key(self) -> DocumentKey:
+        """Which document."""
+
+    @property
+    def agent(self) -> str:
+        """Who we are."""
+
+    @property
+    def generation(self) -> int:
+        """Our session's generation (I6)."""
+
+    @property
+    def version(self) -> int:
+        """The newest durable version that we know of."""
+
+    @property
+    def schema(self) -> Schema:
+        """The regions, as the authority knows them."""
+
+    def new_op_id(self) -> str:
+        """A fresh id for a submission: unique, so that a retry lands once."""
+
+    async def ask(self, question: Question) -> ReadAnswer:
+        """Answer at a durable version."""
+
+    async def submit(self, submission: Submission) -> Committed:
+        """Land all writes in one entry, durably, or raise and change nothing."""
+
+    async def history(self, query: HistoryQuery) -> Sequence[Entry]:
+        """Entries of the log, newest first unless asked otherwise."""
+
+    async def outline(self) -> Mapping[str, Any]:
+        """All regions at one version, as JSON values (`engine.outline`)."""
+
+    async def close(self) -> None:
+        """End the session. Idempotent."""

@@ -1,0 +1,411 @@
+"""The region classes: thin faces over the port. They turn Python values into writes and answers into readings.
+
+They hold no state of the document and decide nothing. `why=` on every write is kept in the audit; `derived_from=` names
+the readings a write was derived from, all of which must still be current (I5).
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from accordant.document.port import Port
+from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
+from accordant.types.errors import Conflict, Invalid
+from accordant.types.limits import UPDATE_ATTEMPTS
+from accordant.types.readings import Basis, Claim, LogItem, LogReading, Reading, Token, basis_of
+from accordant.types.regions import Kind, RegionSpec
+
+__all__ = ["Counter", "Guarded", "GuardedMap", "Log", "Map", "Ref", "Region", "Text", "UnionSet", "Xml"]
+
+T = TypeVar("T")
+Readings = Iterable[Reading[Any]]
+
+
+class Ref(str):
+    """The stable name of one log item or set tag, `region@version.n`. Its `version` is when it was written."""
+
+    __slots__ = ()
+
+    @property
+    def region(self) -> str:
+        """The region it is in."""
+        return self.rpartition("@")[0]
+
+    @property
+    def version(self) -> int:
+        """The version that wrote it."""
+        return int(self.rpartition("@")[2].partition(".")[0])
+
+
+class Region:
+    """What all regions share: a name, a kind, rules, and `read()`."""
+
+    kind: ClassVar[Kind]
+    __slots__ = ("_port", "spec")
+
+    def __init__(self, port: Port, spec: RegionSpec) -> None:
+        self._port = port
+        self.spec = spec
+
+    @property
+    def name(self) -> str:
+        """The region's name: the Yjs root's name for mergeable regions."""
+        return self.spec.name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._port.key}#{self.name}>"
+
+    async def _ask(self, key: str | None = None, at_least: int | None = None) -> ReadAnswer:
+        return await self._port.ask(Question(self.name, self.kind, key, at_least))
+
+    async def _submit(
+        self, *writes: Write, why: str | None, derived_from: Readings = (), op_id: str | None = None
+    ) -> Committed:
+        submission = Submission(writes, op_id or self._port.new_op_id(), why, tuple(map(basis_of, derived_from)))
+        try:
+            return await self._port.submit(submission)
+        except Conflict as conflict:
+            raise self.fresh(conflict) from None
+
+    def _write(self, op: str, key: str | None = None, expect: Token | None = None, **args: Any) -> Write:
+        return Write(self.name, self.kind, op, key, args, expect)
+
+    def _load(self, value: Any) -> Any:
+        return self.spec.load(value)
+
+    def _reading(self, answer: ReadAnswer) -> Reading[Any]:
+        return Reading(self._load(answer.value), answer.token.version, answer.token, answer.path, answer.by, answer.at)
+
+    def fresh(self, conflict: Conflict) -> Conflict:
+        """The conflict with its value as the region's type and a fresh reading to derive from."""
+        token, path = conflict.fields.get("token"), conflict.fields.get("path", "")
+        if token is None or not (path == self.name or path.startswith(f"{self.name}/")):
+            return conflict
+        fields = conflict.fields
+        answer = ReadAnswer(fields.get("value"), Token.from_list(token), path, fields.get("changed_by"), fields.get("at"))
+        reading = self._reading(answer)
+        fields["reading"], fields["value"] = reading, reading.value
+        return conflict
+
+
+def _expected(reading: Any, path: str) -> Token:
+    """The token of the reading that a write replaces; it must be a reading of that very path."""
+    basis = basis_of(reading)
+    if basis.path != path:
+        raise Invalid(f"expect= is a reading of {basis.path!r}, this writes {path!r}", code="wrong_reading", path=path)
+    return basis.token
+
+
+class _GuardedFace(Region):
+    """Compare-and-swap on one path, shared by `Guarded` and `GuardedMap`."""
+
+    __slots__ = ()
+
+    async def _commit(
+        self, op: str, key: str | None, expect: Any, why: str | None, derived_from: Readings, **args: Any
+    ) -> Reading[Any]:
+        path = self.name if key is None else f"{self.name}/{key}"
+        write = self._write(op, key, _expected(expect, path), **args)
+        committed = await self._submit(write, why=why, derived_from=derived_from)
+        answer = committed.answers[0] if committed.answers else None
+        return self._reading(answer if answer is not None else await self._ask(key))
+
+    async def _update(
+        self,
+        key: str | None,
+        derive: Callable[[Any], Any | Awaitable[Any]],
+        why: str | None,
+        derived_from: Readings,
+        attempts: int,
+    ) -> Reading[Any]:
+        reading = self._reading(await self._ask(key))
+        bases = tuple(derived_from)
+        for attempt in range(1, attempts + 1):
+            value = derive(reading.value)
+            if inspect.isawaitable(value):
+                value = await value
+            try:
+                return await self._commit("commit", key, reading, why, bases, value=self.spec.dump(value))
+            except Conflict as conflict:
+                if attempt == attempts or "reading" not in conflict.fields:
+                    raise
+                reading = conflict.fields["reading"]
+                await sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+class Guarded(_GuardedFace, Generic[T]):
+    """A scalar or a pydantic model under compare-and-swap: one winner per version (I4)."""
+
+    kind = Kind.GUARDED
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> Reading[T]:
+        """The current value. Never written: the declared default or None, at version 0."""
+        return self._reading(await self._ask(None, at_least))
+
+    async def commit(
+        self, value: T, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()
+    ) -> Reading[T]:
+        """Replace what `expect` read. Raises `Conflict`, `StaleRead`, `Fenced`, `Denied`, `Invalid`; returns the new reading."""
+        return await self._commit("commit", None, expect, why, derived_from, value=self.spec.dump(value))
+
+    async def update(
+        self,
+        derive: Callable[[T], T | Awaitable[T]],
+        *,
+        why: str | None = None,
+        derived_from: Readings = (),
+        attempts: int = UPDATE_ATTEMPTS,
+    ) -> Reading[T]:
+        """Read, derive, commit; on a conflict derive again from what won, with jitter. Raises the last `Conflict`."""
+        return await self._update(None, derive, why, derived_from, attempts)
+
+    async def delete(self, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()) -> Reading[T]:
+        """Remove the value; its version goes on growing, so that a re-created field is never mistaken for the old one."""
+        return await self._commit("delete", None, expect, why, derived_from)
+
+
+class GuardedMap(_GuardedFace, Generic[T]):
+    """Guarded fields by key, and claims on them: at most one holder of a key at any time."""
+
+    kind = Kind.GUARDED_MAP
+    __slots__ = ()
+
+    async def read(self, key: str, *, at_least: int | None = None) -> Reading[T]:
+        """The value of one key."""
+        return self._reading(await self._ask(key, at_least))
+
+    async def read_all(self, *, at_least: int | None = None) -> Reading[dict[str, T]]:
+        """All keys that have a value, at the version of the newest of them."""
+        answer = await self._ask(None, at_least)
+        value = {key: self._load(item) for key, item in answer.value.items()}
+        return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
+
+    async def commit(
+        self, key: str, value: T, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()
+    ) -> Reading[T]:
+        """Replace what `expect` read of this key. A key that another agent holds a claim on is denied."""
+        return await self._commit("commit", key, expect, why, derived_from, value=self.spec.dump(value))
+
+    async def update(
+        self,
+        key: str,
+        derive: Callable[[T], T | Awaitable[T]],
+        *,
+        why: str | None = None,
+        derived_from: Readings = (),
+        attempts: int = UPDATE_ATTEMPTS,
+    ) -> Reading[T]:
+        """Read, derive, commit one key; derive again on a conflict."""
+        return await self._update(key, derive, why, derived_from, attempts)
+
+    async def delete(
+        self, key: str, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()
+    ) -> Reading[T]:
+        """Remove the key; its version goes on growing."""
+        return await self._commit("delete", key, expect, why, derived_from)
+
+    async def claim(self, key: str, ttl: float, *, why: str | None = None) -> Claim[T]:
+        """Hold a key for `ttl` seconds. Raises `Conflict` (code `claimed`) naming the holder while another holds it.
+
+        The claim is the reading to commit with (`expect=claim`); after it has run out, those commits are `Fenced`.
+        """
+        return await self._claim("claim", key, None, ttl, why)
+
+    async def renew(self, claim: Claim[T], ttl: float, *, why: str | None = None) -> Claim[T]:
+        """Hold it for `ttl` seconds from now. Raises `Fenced` when the claim has been lost."""
+        return await self._claim("renew", claim.key, claim, ttl, why)
+
+    async def release(self, claim: Claim[T], *, why: str | None = None) -> Reading[T]:
+        """Let go. Raises `Fenced` when the claim has been lost already."""
+        return await self._commit("release", claim.key, claim, why, ())
+
+    async def _claim(self, op: str, key: str, held: Claim[T] | None, ttl: float, why: str | None) -> Claim[T]:
+        expect = None if held is None else held.token
+        committed = await self._submit(self._write(op, key, expect, ttl_s=ttl), why=why)
+        answer = committed.answers[0] if committed.answers else None
+        if answer is None:
+            answer = await self._ask(key)
+        until = int((answer.claim or {}).get("until", 0))
+        value = cast(T, self._load(answer.value))
+        version, token = answer.token.version, answer.token
+        return Claim(value, version, token, answer.path, answer.by, answer.at, key=key, until=until)
+
+
+class _MergeFace(Region):
+    """Writes that merge: they return the version that holds them."""
+
+    __slots__ = ()
+
+    async def _merge(self, write: Write, why: str | None, derived_from: Readings) -> Committed:
+        return await self._submit(write, why=why, derived_from=derived_from)
+
+
+class Text(_MergeFace):
+    """Text that merges character by character. Offsets are Unicode characters."""
+
+    kind = Kind.TEXT
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> Reading[str]:
+        """The text now; its version is that of the last entry that touched it."""
+        return self._reading(await self._ask(None, at_least))
+
+    async def insert(self, index: int, text: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Insert before the character at `index` (the length of the text: at its end)."""
+        return await self._merge(self._write("insert", index=index, text=text), why, derived_from)
+
+    async def append(self, text: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Insert at the end, wherever that is by then."""
+        return await self._merge(self._write("append", text=text), why, derived_from)
+
+    async def delete(
+        self, index: int, count: int = 1, *, why: str | None = None, derived_from: Readings = ()
+    ) -> Committed:
+        """Delete `count` characters from `index`."""
+        return await self._merge(self._write("delete", index=index, count=count), why, derived_from)
+
+    async def replace(self, old: str, new: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Replace `old`, which must occur exactly once in the text as it is now; otherwise `Conflict` with the text."""
+        return await self._merge(self._write("replace", old=old, new=new), why, derived_from)
+
+    async def rethink(
+        self, text: str, *, expect: Reading[str], why: str | None = None, derived_from: Readings = ()
+    ) -> Committed:
+        """Rewrite it all, if nothing has touched it since `expect`. Owners only: `writes=` or `allow=` of the region say who."""
+        write = self._write("rethink", None, _expected(expect, self.name), text=text)
+        return await self._merge(write, why, derived_from)
+
+
+class Log(_MergeFace, Generic[T]):
+    """Append-only entries; entries never change."""
+
+    kind = Kind.LOG
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> LogReading[list[T]]:
+        """The items in order; `.entries` has each with its ref, version and author."""
+        answer = await self._ask(None, at_least)
+        value = [self._load(item) for item in answer.value]
+        rows = answer.entries or ()
+        entries = tuple(
+            LogItem(Ref(ref), item, version, by, at) for item, (ref, version, by, at) in zip(value, rows, strict=False)
+        )
+        token = answer.token
+        return LogReading(value, token.version, token, answer.path, answer.by, answer.at, entries)
+
+    async def append(self, item: T, *, why: str | None = None, derived_from: Readings = ()) -> Ref:
+        """Append one item; returns its ref."""
+        return (await self.extend([item], why=why, derived_from=derived_from))[0]
+
+    async def extend(
+        self, items: Iterable[T], *, why: str | None = None, derived_from: Readings = ()
+    ) -> list[Ref]:
+        """Append several items in one entry; returns their refs."""
+        dumped = [self.spec.dump(item) for item in items]
+        if not dumped:
+            return []
+        committed = await self._merge(self._write("append", items=dumped), why, derived_from)
+        return [Ref(ref) for ref in committed.refs[0]]
+
+    async def compact(
+        self,
+        fold: Callable[[Sequence[LogItem[T]]], Iterable[T] | Awaitable[Iterable[T]]],
+        *,
+        why: str | None = None,
+        attempts: int = 1,
+    ) -> list[Ref]:
+        """Replace all items there are now by what `fold` makes of them; items appended meanwhile stay untouched.
+
+        `fold` may take its time (a model call): nothing is locked. Raises `Conflict` when another compaction came first.
+        """
+        reading = await self.read()
+        folded = fold(reading.entries)
+        if inspect.isawaitable(folded):
+            folded = await folded
+        dumped = [self.spec.dump(item) for item in cast(Iterable[T], folded)]
+        write = self._write("compact", None, reading.token, items=dumped)
+        committed = await self._merge(write, why, ())
+        return [Ref(ref) for ref in committed.refs[0]]
+
+
+class UnionSet(_MergeFace, Generic[T]):
+    """An add-wins set (OR-set): an addition is never undone by a discard that had not seen it."""
+
+    kind = Kind.UNION_SET
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> Reading[set[T]]:
+        """The members now."""
+        answer = await self._ask(None, at_least)
+        value = {self._load(item) for item in answer.value}
+        return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
+
+    async def add(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Add members."""
+        dumped = [self.spec.dump(item) for item in items]
+        return await self._merge(self._write("add", items=dumped), why, derived_from)
+
+    async def discard(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Remove members as far as they are seen now; not being a member is no error."""
+        dumped = [self.spec.dump(item) for item in items]
+        return await self._merge(self._write("discard", items=dumped), why, derived_from)
+
+
+class Counter(_MergeFace):
+    """A PN-counter: increments from anywhere are never lost. There is no `set`."""
+
+    kind = Kind.COUNTER
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> Reading[int]:
+        """The count now."""
+        return self._reading(await self._ask(None, at_least))
+
+    async def increment(self, n: int = 1, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Add `n`, which may be negative."""
+        return await self._merge(self._write("increment", by=n), why, derived_from)
+
+
+class Map(_MergeFace, Generic[T]):
+    """Last writer wins per key, by explicit choice: `Map[T] = region(lww="why that is fine")`."""
+
+    kind = Kind.MAP
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> Reading[dict[str, T]]:
+        """All keys and values."""
+        answer = await self._ask(None, at_least)
+        value = {key: self._load(item) for key, item in answer.value.items()}
+        return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
+
+    async def set(self, key: str, value: T, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Set a key; the last writer wins."""
+        return await self._merge(self._write("set", key, value=self.spec.dump(value)), why, derived_from)
+
+    async def delete(self, key: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
+        """Delete a key; not being there is no error."""
+        return await self._merge(self._write("delete", key), why, derived_from)
+
+
+class Xml(Region):
+    """An XML fragment as rich-text editors write it: peers edit it over Yjs, Python reads it."""
+
+    kind = Kind.XML
+    __slots__ = ()
+
+    async def read(self, *, at_least: int | None = None) -> Reading[str]:
+        """The fragment as text."""
+        return self._reading(await self._ask(None, at_least))
+
+
+REGION_CLASSES: dict[type[Region], Kind] = {
+    cls: cls.kind for cls in (Guarded, GuardedMap, Text, Log, UnionSet, Counter, Map, Xml)
+}
+"""The classes that a schema may annotate with."""
+

@@ -1,0 +1,87 @@
+"""From annotations to a schema: what a `Document` subclass declares, checked where the class is defined."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from accordant.document.regions import REGION_CLASSES, Region, UnionSet
+from accordant.types.errors import Invalid, SchemaError
+from accordant.types.limits import REGION_NAME_CHARS_MAX
+from accordant.types.regions import GUARDED_ROOT, OPERATIONS, Kind, RegionSpec, Rules, Schema, _adapter
+
+__all__ = ["schema_of"]
+
+RESERVED = frozenset({GUARDED_ROOT, "coherence"})
+"""Roots that the engine itself owns."""
+
+_KINDS = "Guarded, GuardedMap, Text, Log, UnionSet, Counter, Map, Xml"
+
+
+def schema_of(cls: type[Any], base: type[Any], locals_: Mapping[str, Any]) -> Schema:
+    """The schema of a `Document` subclass; raises `SchemaError` for anything that is not a region."""
+    try:
+        hints = typing.get_type_hints(cls, localns=dict(locals_))
+    except Exception as error:  # get_type_hints evaluates arbitrary annotations
+        raise SchemaError(f"{cls.__name__}: an annotation cannot be resolved: {error}") from error
+    own = {name: hint for name, hint in hints.items() if name not in _annotations(base)}
+    regions = {name: _spec(cls, name, hint) for name, hint in own.items() if typing.get_origin(hint) is not typing.ClassVar}
+    for name, value in vars(cls).items():
+        if isinstance(value, Rules) and name not in regions:
+            raise SchemaError(f"{cls.__name__}.{name} has rules but no annotation; name its kind: {_KINDS}")
+    return Schema(cls.__name__, regions)
+
+
+def _annotations(base: type[Any]) -> set[str]:
+    return {name for cls in base.__mro__ for name in getattr(cls, "__annotations__", {})}
+
+
+def _spec(cls: type[Any], name: str, hint: Any) -> RegionSpec:
+    where = f"{cls.__name__}.{name}"
+    origin = typing.get_origin(hint) or hint
+    if not (isinstance(origin, type) and issubclass(origin, Region) and origin in REGION_CLASSES):
+        raise SchemaError(
+            f"{where}: {_shown(hint)} is not a region kind. Choose how concurrent writes meet: {_KINDS}"
+        )
+    if name in RESERVED or name.startswith("_") or len(name) > REGION_NAME_CHARS_MAX:
+        raise SchemaError(f"{where}: this region name is reserved or too long")
+    if hasattr(cls.__mro__[-2], name) and name not in typing.get_type_hints(cls.__mro__[-2]):
+        raise SchemaError(f"{where}: Document has a method of that name; choose another region name")
+    rules = getattr(cls, name, Rules())
+    if not isinstance(rules, Rules):
+        raise SchemaError(f"{where}: assign region(...), not {_shown(rules)}; a default is region(default=...)")
+    arguments = typing.get_args(hint)
+    item = arguments[0] if arguments and not isinstance(arguments[0], typing.TypeVar) else None
+    spec = RegionSpec(name, REGION_CLASSES[origin], None if item is Any else item, rules)
+    _check(where, spec, origin)
+    return spec
+
+
+def _check(where: str, spec: RegionSpec, origin: type[Region]) -> None:
+    rules = spec.rules
+    if spec.kind is Kind.MAP and rules.lww is None:
+        raise SchemaError(
+            f'{where}: a Map lets the last writer win. Say why that is fine, region(lww="..."), or use GuardedMap'
+        )
+    if spec.kind is not Kind.MAP and rules.lww is not None:
+        raise SchemaError(f"{where}: lww= is for Map alone")
+    if rules.default is not None and not spec.kind.is_guarded:
+        raise SchemaError(f"{where}: only guarded regions have a default")
+    known = OPERATIONS[spec.kind]
+    for who, operations in (rules.allow or {}).items():
+        if unknown := set(operations) - known:
+            raise SchemaError(f"{where}: {sorted(unknown)} for {who!r} are not operations of it: {sorted(known)}")
+    if spec.item is not None:
+        _adapter(spec.item)
+        if origin is UnionSet and getattr(spec.item, "__hash__", None) is None:
+            raise SchemaError(f"{where}: members of a set are hashable; freeze the model: model_config = ConfigDict(frozen=True)")
+    try:
+        if rules.default is not None:
+            spec.dump(rules.default)
+    except Invalid as error:
+        raise SchemaError(f"{where}: the default does not fit: {error}") from error
+
+
+def _shown(hint: Any) -> str:
+    return getattr(hint, "__name__", None) or repr(hint)

@@ -1,0 +1,95 @@
+"""A port that collects: what is submitted through it lands in one entry at the end, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from accordant.document.port import HistoryQuery, Port
+from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
+from accordant.types.entries import Entry
+from accordant.types.errors import Invalid
+from accordant.types.namespaces import DocumentKey
+from accordant.types.readings import Basis, Reading, Token, basis_of
+from accordant.types.regions import Schema
+
+__all__ = ["TransactionPort"]
+
+
+class TransactionPort:
+    """One transaction in the making. It answers each write with a placeholder whose version is not known yet (0)."""
+
+    def __init__(self, port: Port, why: str | None, derived_from: Iterable[Reading[Any]]) -> None:
+        self._port = port
+        self._why = why
+        self._bases: list[Basis] = [basis_of(reading) for reading in derived_from]
+        self._writes: list[Write] = []
+        self._landed: Committed | None = None
+
+    @property
+    def key(self) -> DocumentKey:
+        """Which document."""
+        return self._port.key
+
+    @property
+    def agent(self) -> str:
+        """Who we are."""
+        return self._port.agent
+
+    @property
+    def generation(self) -> int:
+        """Our session's generation."""
+        return self._port.generation
+
+    @property
+    def version(self) -> int:
+        """The version that landed; before the end of the block, the newest that is known."""
+        return self._port.version if self._landed is None else self._landed.version
+
+    @property
+    def schema(self) -> Schema:
+        """The regions."""
+        return self._port.schema
+
+    def new_op_id(self) -> str:
+        """A fresh id."""
+        return self._port.new_op_id()
+
+    async def ask(self, question: Question) -> ReadAnswer:
+        """What is committed: reads do not see what this transaction has collected."""
+        return await self._port.ask(question)
+
+    async def submit(self, submission: Submission) -> Committed:
+        """Collect the writes."""
+        if self._landed is not None:
+            raise Invalid("this transaction has landed already", code="transaction_over")
+        self._writes.extend(submission.writes)
+        self._bases.extend(submission.derived_from)
+        if submission.why is not None:
+            self._why = submission.why if self._why is None else f"{self._why}; {submission.why}"
+        refs = tuple(tuple(f"{write.region}@0.0" for _ in write.args.get("items", ())) for write in submission.writes)
+        answers = tuple(self._pending(write) for write in submission.writes)
+        return Committed(0, refs, answers=answers)
+
+    def _pending(self, write: Write) -> ReadAnswer | None:
+        if not write.kind.is_guarded:
+            return None
+        expect = write.expect or Token(0, "", 0, 0)
+        return ReadAnswer(write.args.get("value"), expect, write.path, self.agent)
+
+    async def land(self) -> None:
+        """Submit what was collected, once."""
+        if self._writes:
+            submission = Submission(tuple(self._writes), self.new_op_id(), self._why, tuple(self._bases))
+            self._landed = await self._port.submit(submission)
+
+    async def history(self, query: HistoryQuery) -> Sequence[Entry]:
+        """The log."""
+        return await self._port.history(query)
+
+    async def outline(self) -> Mapping[str, Any]:
+        """All regions as committed."""
+        return await self._port.outline()
+
+    async def close(self) -> None:
+        """A transaction does not end the session."""

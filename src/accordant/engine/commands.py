@@ -1,0 +1,116 @@
+"""What may be asked of a document's machine. Values only; time travels beside them, never inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accordant.types.commands import Question, Submission
+from accordant.types.entries import Auth
+from accordant.types.regions import Schema
+
+__all__ = ["Ask", "Command", "Declare", "FenceAgent", "Join", "Joined", "Leave", "Outline", "Quarantine", "Submit", "Sync", "Tick", "Update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Begin a session. A living session of the same agent ends, unless both are `shared` (members of a pool)."""
+
+    session: str
+    agent: str
+    roles: frozenset[str] = frozenset()
+    auth: Auth = Auth.ASSERTED
+    shared: bool = False
+    lease_ms: int | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The session that began: its generation is the log offset of its join."""
+
+    session: str
+    generation: int
+    epoch: int
+    incarnation: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """End a session."""
+
+    session: str
+    reason: str = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class FenceAgent:
+    """End every living session of an agent; answers how many there were."""
+
+    agent: str
+    by: str
+    reason: str = "fenced"
+
+
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """Declare regions. `trusted`: by the process that embeds the engine, which may change rules; a peer may only add."""
+
+    schema: Schema
+    by: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Read a region."""
+
+    session: str
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Land writes, or be told why not."""
+
+    session: str
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A Yjs update from a peer: judged before a byte of it reaches the document (I1)."""
+
+    session: str
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """An update that passed the gate and still did not do what it said: refuse it without trying again."""
+
+    session: str
+    update: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """What a peer with this state vector lacks (None: everything), as of a durable version."""
+
+    state_vector: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """All regions at one version, as JSON values: what a coherence pass or an export reads."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing but the passing of time: ends sessions whose lease has run out."""
+
+
+Command = Join | Leave | FenceAgent | Declare | Ask | Submit | Update | Quarantine | Sync | Outline | Tick

@@ -1,0 +1,36 @@
+"""What a command leads to, in the order in which it must happen: persist, then publish, then reply (I2).
+
+Whoever carries effects out may share one durability wait between many of them, and must not publish or reply before
+everything persisted up to that point is durable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from accordant.engine.stores.contract import Commit
+
+__all__ = ["Effects", "Published"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An entry that became visible: what subscribers get. `update` is what the document emitted, None when it did not change."""
+
+    offset: int
+    kind: str
+    actor: str
+    session: str
+    paths: tuple[str, ...]
+    update: bytes | None
+    at: int
+
+
+@dataclass(slots=True)
+class Effects:
+    """`persist` first, as one batch; then `publish`; then `reply`: a value, or an `AccordantError` to raise at the face."""
+
+    persist: list[Commit] = field(default_factory=list)
+    publish: list[Published] = field(default_factory=list)
+    reply: Any = None

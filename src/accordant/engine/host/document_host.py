@@ -1,0 +1,452 @@
+"""One task that owns one document: it feeds the machine and carries its effects out in order (I2, I3).
+
+While one batch of commits is on its way to the store, the next commands are judged; they form the next batch. Nothing is
+published or answered before the batch that holds it, and every batch before it, is durable. When the store refuses or fails,
+the live state is thrown away and rebuilt from the log, and whoever was in that batch is told that it did not land, or that
+this is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from accordant.engine.commands import Ask, Command, Outline, Quarantine, Sync
+from accordant.engine.crdt import ReplicaBroken
+from accordant.engine.effects import Effects, Published
+from accordant.engine.machine import LiveStateBroken, Machine
+from accordant.engine.state import DocumentState
+from accordant.engine.stores.contract import Appended, Compacted, Commit, Outcome, Store, StoreFenced
+from accordant.types.commands import Committed
+from accordant.types.entries import Entry
+from accordant.types.errors import AccordantError, NoAuthority, StoreError, WireError
+from accordant.types.limits import BATCH_COMMITS_MAX, CHECKPOINT_BYTES, CHECKPOINT_ENTRIES, INBOX_MAX
+
+__all__ = ["DocumentHost", "load_state"]
+
+logger = logging.getLogger("accordant.engine")
+Listener = Callable[[list[Published]], None]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A command, who waits for it, and what it led to."""
+
+    command: Command
+    answer: asyncio.Future[Any]
+    effects: Effects | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Commands that share one durability wait."""
+
+    pending: list[_Pending] = field(default_factory=list)
+    commits: list[Commit] = field(default_factory=list)
+
+    def add(self, one: _Pending, effects: Effects) -> None:
+        one.effects = effects
+        self.pending.append(one)
+        self.commits.extend(effects.persist)
+
+
+async def load_state(store: Store, key: str, client_id: int, upto: int | None = None) -> tuple[DocumentState, Entry | None]:
+    """The fold of a document's log: the newest checkpoint and the tail after it, or everything where there is none.
+
+    Returns the state and the last entry read. Raises `StoreError` when log and checkpoint do not fit each other.
+    """
+    checkpoint = await store.load(key)
+    state = DocumentState(client_id)
+    if checkpoint is not None and (upto is None or checkpoint.offset <= upto):
+        try:
+            state = DocumentState.load(client_id, checkpoint.state)
+        except (ValueError, KeyError, ReplicaBroken) as error:
+            logger.warning("checkpoint of %s at %d unusable, replaying the log: %s", key, checkpoint.offset, error)
+            state = DocumentState(client_id)
+    last: Entry | None = None
+    while upto is None or state.head < upto:
+        try:
+            entries = await store.read(key, state.head, 1000)
+        except Compacted as compacted:
+            raise StoreError(
+                f"{key}: its log starts after {compacted.checkpoint} and no usable checkpoint is there",
+                code="store_corrupt",
+                landed=False,
+                hint="restore a backup of the store",
+            ) from compacted
+        if not entries:
+            break
+        for entry in entries:
+            if upto is not None and entry.offset > upto:
+                break
+            try:
+                state.fold(entry)
+            except (ReplicaBroken, AccordantError, AssertionError) as error:
+                raise StoreError(
+                    f"{key}: entry {entry.offset} does not fit the log before it: {error}",
+                    code="store_corrupt",
+                    landed=False,
+                    offset=entry.offset,
+                    hint="run `accordant verify`, then restore a backup",
+                ) from error
+            last = entry
+    return state, last
+
+
+class DocumentHost:
+    """The authority over one document in this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        epoch: int,
+        incarnation: str,
+        holder: str,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.key = key
+        self.epoch = epoch
+        self.incarnation = incarnation
+        self._store = store
+        self._holder = holder
+        self._now_ms = now_ms
+        self._machine: Machine | None = None
+        self._previous: Machine | None = None
+        self._inbox: deque[_Pending] = deque()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._batch = _Batch()
+        self._flight: asyncio.Task[list[Outcome]] | None = None
+        self._flying = _Batch()
+        self._listeners: list[Listener] = []
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._since_checkpoint = [0, 0]
+        self._checkpoints: set[asyncio.Task[None]] = set()
+        self._state_bytes = 0
+        self._closed: AccordantError | None = None
+        self.durable_head = 0
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Load the document, record this epoch, begin to answer. Raises `StoreError`, `NoAuthority`."""
+        await self._rebuild()
+        machine = self._live()
+        effects = machine.take_over(self._now_ms(), self._holder)
+        outcomes = await self._store.commit(self.key, self.epoch, effects.persist)
+        for outcome in outcomes:
+            if not isinstance(outcome, Appended):
+                raise NoAuthority(f"{self.key} was taken over while it was opened", code="no_authority")
+        self.durable_head = machine.head
+        self._task = asyncio.create_task(self._run(), name=f"accordant {self.key}")
+
+    async def close(self, checkpoint: bool = True) -> None:
+        """Finish what was begun, keep a checkpoint, stop. Idempotent."""
+        if self._closed is None:
+            self._closed = NoAuthority(f"{self.key} was closed here", code="closed")
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        if self._checkpoints:
+            await asyncio.gather(*self._checkpoints, return_exceptions=True)
+        if checkpoint and self._machine is not None and self._since_checkpoint[0]:
+            with contextlib.suppress(StoreError):  # the log has everything; a checkpoint only saves time
+                await self._store.checkpoint(self.key, self._machine.head, self._machine.state.dump())
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each durable batch of entries, in order, from the loop. Returns how to stop it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it answers no more."""
+        return self._closed is not None
+
+    @property
+    def machine(self) -> Machine:
+        """The live machine, which may be ahead of what is durable: for inspection while nothing is in flight."""
+        return self._live()
+
+    def _live(self) -> Machine:
+        if self._machine is None:
+            raise StoreError(f"{self.key} could not be loaded", code="store", landed=False)
+        return self._machine
+
+    # -- asking -----------------------------------------------------------------------------------------------
+
+    async def call(self, command: Command) -> Any:
+        """The command's reply, at a durable version; raises the `AccordantError` that it is refused with."""
+        if self._closed is not None:
+            raise self._closed
+        if self._is_idle() and isinstance(command, Ask | Sync | Outline):
+            return self._answer_at_once(command)
+        while len(self._inbox) >= INBOX_MAX:
+            self._room.clear()
+            await self._room.wait()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._inbox.append(_Pending(command, answer))
+        self._wake.set()
+        reply = await answer
+        if isinstance(reply, AccordantError):
+            raise reply.with_traceback(None)
+        return reply
+
+    def _is_idle(self) -> bool:
+        return not self._inbox and self._flight is None and not self._batch.pending and self._machine is not None
+
+    def _answer_at_once(self, command: Command) -> Any:
+        """Reading needs no task switch when everything judged is durable."""
+        effects = self._live().handle(command, self._now_ms())
+        if effects.persist:  # a lease had run out just now: that must become durable first
+            pending = _Pending(command, asyncio.get_running_loop().create_future())
+            self._batch.add(pending, effects)
+            self._wake.set()
+        if isinstance(effects.reply, AccordantError):
+            raise effects.reply
+        return effects.reply
+
+    async def reached(self, version: int, timeout_s: float) -> None:
+        """Wait until `version` is durable here; raises `TimeoutError`."""
+        if version <= self.durable_head:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((version, waiter))
+        async with asyncio.timeout(timeout_s):
+            await waiter
+
+    # -- the task ---------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                if self._machine is None:
+                    await self._try_rebuild()
+                await self._judge_waiting()
+                if self._flight is None and self._batch.pending:
+                    self._take_off()
+                if self._flight is not None and self._flight.done():
+                    await self._land()
+                    continue
+                if self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX and self._machine is not None:
+                    continue
+                if self._closed is not None and self._flight is None and not self._batch.pending:
+                    break
+                await self._wake.wait()
+                self._wake.clear()
+        finally:
+            self._fail_waiting()
+
+    async def _judge_waiting(self) -> None:
+        """Judge what has arrived, as far as one batch goes."""
+        while self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX and self._machine is not None:
+            one = self._inbox.popleft()
+            self._room.set()
+            if one.answer.cancelled():
+                continue
+            try:
+                effects = self._machine.handle(one.command, self._now_ms())
+            except LiveStateBroken as broken:
+                await self._recover(one, broken)
+                continue
+            self._batch.add(one, effects)
+
+    async def _recover(self, one: _Pending, broken: LiveStateBroken) -> None:
+        """The live state broke on this command: save what was judged before, rebuild, refuse the command."""
+        logger.warning("%s: %s; rebuilding from the log", self.key, broken.reason)
+        while self._flight is not None or self._batch.pending:
+            if self._flight is None:
+                self._take_off()
+            if self._flight is not None:
+                await asyncio.wait([self._flight])
+                await self._land()
+        await self._start_over()
+        if broken.update is not None and broken.session is not None and self._machine is not None:
+            self._inbox.appendleft(_Pending(Quarantine(broken.session, broken.update, broken.reason), one.answer))
+        elif not one.answer.done():
+            one.answer.set_result(
+                StoreError(f"{self.key} had to be rebuilt; nothing of this call landed", code="rebuilt", landed=False)
+            )
+
+    def _take_off(self) -> None:
+        """Send the batch to the store, or settle it at once when it has nothing to persist."""
+        batch, self._batch = self._batch, _Batch()
+        if not batch.commits:
+            self._settle(batch)
+            return
+        self._flying = batch
+        self._flight = asyncio.create_task(self._store.commit(self.key, self.epoch, batch.commits))
+        self._flight.add_done_callback(lambda _: self._wake.set())
+
+    async def _land(self) -> None:
+        """The batch is durable, or it is not."""
+        flight, batch, self._flight = self._flight, self._flying, None
+        assert flight is not None  # noqa: S101 - only called with a flight
+        try:
+            outcomes = flight.result()
+        except StoreError as error:
+            await self._fail(batch, error)
+            return
+        except Exception as error:  # whatever a store raises means: unknown (the contract)
+            await self._fail(batch, _unknown(self.key, error))
+            return
+        if all(map(_is_expected, batch.commits, outcomes)):
+            self.durable_head = batch.commits[-1].entry.offset
+            self._settle(batch)
+            self._maybe_checkpoint(batch)
+        else:
+            await self._sort_out(batch, outcomes)
+
+    def _settle(self, batch: _Batch) -> None:
+        """Publish, then reply: everything in the batch is durable."""
+        published = [one for pending in batch.pending if pending.effects for one in pending.effects.publish]
+        if published:
+            for listener in tuple(self._listeners):
+                try:
+                    listener(published)
+                except Exception:
+                    logger.exception("a listener of %s failed and is dropped", self.key)
+                    self._listeners.remove(listener)
+        for pending in batch.pending:
+            if not pending.answer.done() and pending.effects is not None:
+                pending.answer.set_result(pending.effects.reply)
+        if self._waiters:
+            due = [w for v, w in self._waiters if v <= self.durable_head]
+            self._waiters = [(v, w) for v, w in self._waiters if v > self.durable_head]
+            for waiter in due:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _sort_out(self, batch: _Batch, outcomes: list[Outcome]) -> None:
+        """The store judged otherwise than we did: a retry that had landed before, or another authority."""
+        fenced = next((o for o in outcomes if isinstance(o, StoreFenced)), None)
+        if fenced is not None:
+            error = NoAuthority(f"{self.key}: epoch {fenced.newest} has taken over from {self.epoch}", code="no_authority")
+            self._closed = error
+            self._answer_all(batch, error)
+            self._answer_all(self._batch, error)
+            self._batch = _Batch()
+            return
+        again: list[_Pending] = []
+        at = 0
+        for pending in batch.pending:
+            size = len(pending.effects.persist) if pending.effects else 0
+            mine, at = outcomes[at : at + size], at + size
+            commits = pending.effects.persist if pending.effects else []
+            if size and all(map(_is_expected, commits, mine)) and not again:
+                self.durable_head = commits[-1].entry.offset
+                single = _Batch([pending], list(commits))
+                self._settle(single)
+            elif size == 1 and isinstance(mine[0], Appended) and mine[0].duplicate and not pending.answer.done():
+                pending.answer.set_result(Committed(mine[0].offset, duplicate=True))
+                again.append(_Pending(pending.command, _done()))
+            else:
+                again.append(pending)
+        retry = [one for one in again if not one.answer.done()] + self._batch.pending
+        self._batch = _Batch()
+        await self._start_over()
+        self._inbox.extendleft(reversed(retry))
+
+    async def _fail(self, batch: _Batch, error: StoreError) -> None:
+        """The append failed: throw the live state away; tell the batch; judge anew what had been judged on top of it."""
+        logger.warning("%s: append failed: %s", self.key, error)
+        retry, self._batch = self._batch.pending, _Batch()
+        await self._start_over()
+        self._answer_all(batch, error)
+        self._inbox.extendleft(reversed(retry))
+
+    async def _start_over(self) -> None:
+        self._previous, self._machine = self._machine or self._previous, None
+        await self._try_rebuild()
+
+    def _answer_all(self, batch: _Batch, error: AccordantError) -> None:
+        for pending in batch.pending:
+            if not pending.answer.done():
+                pending.answer.set_result(error)
+
+    # -- rebuilding -------------------------------------------------------------------------------------------
+
+    async def _rebuild(self) -> None:
+        """Load the log; living sessions and the Python types of regions outlive the live state that is thrown away."""
+        state, _ = await load_state(self._store, self.key, self.epoch)
+        machine = Machine(state, self.epoch, self.incarnation)
+        if self._previous is not None:
+            machine.adopt(self._previous)
+        self._machine, self._previous = machine, None
+        self.durable_head = machine.head
+
+    async def _try_rebuild(self) -> None:
+        """Rebuild; while the store cannot even be read, everybody who waits is told so, and the next call tries again."""
+        try:
+            await self._rebuild()
+        except StoreError as error:
+            logger.error("%s: cannot be rebuilt: %s", self.key, error)
+            waiting, self._inbox = list(self._inbox), deque()
+            for one in waiting:
+                if not one.answer.done():
+                    one.answer.set_result(error)
+
+    def _fail_waiting(self) -> None:
+        error = self._closed or NoAuthority(f"{self.key} is not served here any more", code="closed")
+        for one in (*self._flying.pending, *self._batch.pending, *self._inbox):
+            if not one.answer.done():
+                one.answer.set_result(error)
+        self._inbox.clear()
+        for _, waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+
+    # -- checkpoints ------------------------------------------------------------------------------------------
+
+    def _maybe_checkpoint(self, batch: _Batch) -> None:
+        """Keep a checkpoint when enough has come since the last, and what is live is what is durable."""
+        self._since_checkpoint[0] += len(batch.commits)
+        self._since_checkpoint[1] += sum(len(commit.entry.update or b"") for commit in batch.commits)
+        entries, size = self._since_checkpoint
+        if entries < CHECKPOINT_ENTRIES and size < CHECKPOINT_BYTES:
+            return
+        machine = self._live()
+        if self._checkpoints or machine.head != self.durable_head or size * 4 + entries * 64 < self._state_bytes:
+            return
+        state = machine.state.dump()
+        self._state_bytes = len(state)
+        self._since_checkpoint = [0, 0]
+        task = asyncio.create_task(self._keep(machine.head, state))
+        self._checkpoints.add(task)
+        task.add_done_callback(self._checkpoints.discard)
+
+    async def _keep(self, offset: int, state: bytes) -> None:
+        try:
+            await self._store.checkpoint(self.key, offset, state)
+        except (StoreError, WireError) as error:
+            logger.warning("%s: no checkpoint at %d: %s", self.key, offset, error)
+
+
+def _is_expected(commit: Commit, outcome: Outcome) -> bool:
+    return isinstance(outcome, Appended) and not outcome.duplicate and outcome.offset == commit.entry.offset
+
+
+def _unknown(key: str, error: Exception) -> StoreError:
+    unknown = StoreError(
+        f"{key}: the store failed, and whether this landed is unknown: {error}",
+        code="unknown_outcome",
+        landed=None,
+        hint="submit again with the same op id: it lands once",
+    )
+    unknown.__cause__ = error
+    return unknown
+
+
+def _done() -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future

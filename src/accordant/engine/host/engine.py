@@ -1,0 +1,223 @@
+"""`Engine`: opens a store, holds its lease, and hands out document handles. One engine per store at a time (I3)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self, TypeVar, overload
+
+from accordant.document.document import Document
+from accordant.engine.commands import Declare, FenceAgent, Join
+from accordant.engine.host.document_host import DocumentHost
+from accordant.engine.host.port import EmbeddedPort
+from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
+from accordant.engine.stores.memory import MemoryStore
+from accordant.engine.stores.sqlite import SqliteStore
+from accordant.types.entries import Auth
+from accordant.types.errors import AccordantError, Invalid, NoAuthority
+from accordant.types.limits import LEASE_S
+from accordant.types.namespaces import DocumentKey, Namespace, segment
+from accordant.types.regions import Schema
+
+__all__ = ["Engine"]
+
+logger = logging.getLogger("accordant.engine")
+D = TypeVar("D", bound=Document)
+Durability = Literal["fsync", "process"]
+
+
+class Engine:
+    """Documents in this process.
+
+    `path`: a store file, created when missing; None keeps everything in memory. `durability`: `"fsync"` survives power loss,
+    `"process"` a crash of the process. `store`: a store of your own instead. `lease_s`: after how long another process may take
+    over from a silent one. Raises `NoAuthority` naming the holder while another process has the store open, and `StoreError`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        store: Store | None = None,
+        durability: Durability = "fsync",
+        lease_s: float = LEASE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if store is not None and path is not None:
+            raise Invalid("give a path or a store, not both", code="bad_argument")
+        if durability not in ("fsync", "process"):
+            raise Invalid(f'durability is "fsync" or "process", not {durability!r}', code="bad_argument")
+        if store is None:
+            if path is None or str(path) == ":memory:":
+                store = MemoryStore(clock=clock)
+            else:
+                store = SqliteStore(Path(path), durability=durability, clock=clock)
+        self._store = store
+        self._lease_s = lease_s
+        self._clock = clock
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._lease: Lease | None = None
+        self._leases: dict[str, Lease] = {}
+        self._hosts: dict[str, DocumentHost] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._renewing: asyncio.Task[None] | None = None
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self._store.open()
+        try:
+            if self._store.exclusive:
+                self._lease = await self._store.acquire(ALL, self._holder, self._lease_s)
+        except BaseException:
+            await self._store.close()
+            raise
+        self._renewing = asyncio.create_task(self._keep_leases(), name="accordant leases")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what was begun, keep checkpoints, let go of the lease and the store. Idempotent."""
+        if self._renewing is None:
+            return
+        self._renewing.cancel()
+        await asyncio.gather(self._renewing, return_exceptions=True)
+        self._renewing = None
+        try:
+            await asyncio.gather(*(host.close() for host in self._hosts.values()))
+            for lease in (*self._leases.values(), *([self._lease] if self._lease else [])):
+                await self._store.release(lease)
+        finally:
+            self._hosts.clear()
+            await self._store.close()
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            for lease in (*self._leases.values(), *([self._lease] if self._lease else [])):
+                try:
+                    renewed = await self._store.renew(lease, self._lease_s)
+                except NoAuthority as lost:
+                    logger.error("the lease on %s has passed to another: %s", lease.resource, lost)
+                    continue  # commits are fenced by the epoch; hosts close themselves on the first one
+                except AccordantError as error:
+                    logger.warning("the lease on %s could not be renewed: %s", lease.resource, error)
+                    continue
+                if lease.resource == ALL:
+                    self._lease = renewed
+                else:
+                    self._leases[lease.resource] = renewed
+
+    # -- documents --------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """The store beneath."""
+        return self._store
+
+    @property
+    def holder(self) -> str:
+        """How this engine signs its lease."""
+        return self._holder
+
+    @overload
+    async def open(
+        self,
+        document: type[D],
+        namespace: Namespace,
+        name: str,
+        *,
+        agent: str,
+        roles: Iterable[str] = (),
+        shared: bool = False,
+        lease_s: float | None = None,
+    ) -> D: ...
+
+    @overload
+    async def open(
+        self,
+        document: None,
+        namespace: Namespace,
+        name: str,
+        *,
+        agent: str,
+        roles: Iterable[str] = (),
+        shared: bool = False,
+        lease_s: float | None = None,
+    ) -> Document: ...
+
+    async def open(
+        self,
+        document: type[D] | None,
+        namespace: Namespace,
+        name: str,
+        *,
+        agent: str,
+        roles: Iterable[str] = (),
+        shared: bool = False,
+        lease_s: float | None = None,
+    ) -> D | Document:
+        """One agent's handle on a document, created when missing.
+
+        `agent` is the name under which everything is recorded; a second handle under the same name ends the first, unless both
+        say `shared=True` (members of a pool). `roles` count in `allow=` rules. `lease_s`: the handle's session ends when it makes
+        no call for so long; None: it lives until closed. Raises `Invalid`, `NoAuthority`, `StoreError`.
+        """
+        cls: type[Document] = Document if document is None else document
+        if not (isinstance(cls, type) and issubclass(cls, Document)):
+            raise Invalid("open() takes a Document subclass, or None for a document without a schema", code="bad_argument")
+        key, agent = DocumentKey.of(namespace, name), segment(agent)
+        host = await self.host(key)
+        schema = cls.__schema__
+        if schema.regions:
+            await host.call(Declare(schema, agent, trusted=True))
+        lease_ms = None if lease_s is None else int(lease_s * 1000)
+        join = Join(uuid.uuid4().hex, agent, frozenset(roles), Auth.ASSERTED, shared, lease_ms)
+        joined = await host.call(join)
+        return cls(EmbeddedPort(host, self._store, key, agent, joined))
+
+    async def host(self, key: DocumentKey) -> DocumentHost:
+        """The task that owns a document here, started when needed: what servers build upon."""
+        if self._renewing is None:
+            raise NoAuthority("the engine is not open: `async with Engine(...) as engine`", code="closed")
+        async with self._opening.setdefault(key.path, asyncio.Lock()):
+            host = self._hosts.get(key.path)
+            if host is None or host.is_closed:
+                host = await self._start(key)
+                self._hosts[key.path] = host
+            return host
+
+    async def _start(self, key: DocumentKey) -> DocumentHost:
+        lease = self._lease
+        if lease is None:
+            lease = await self._store.acquire(key.path, self._holder, self._lease_s)
+            self._leases[key.path] = lease
+        info = await self._store.create(key.path, uuid.uuid4().hex)
+        host = DocumentHost(
+            self._store, key.path, lease.epoch, info.incarnation, self._holder, lambda: int(self._clock() * 1000)
+        )
+        await host.start()
+        return host
+
+    async def documents(self) -> list[DocumentInfo]:
+        """All documents of the store."""
+        return await self._store.documents()
+
+    async def fence(self, agent: str, *, why: str = "fenced") -> int:
+        """End every session of this agent on every open document; what it read before never lands again (I6).
+
+        Returns how many sessions ended.
+        """
+        command = FenceAgent(segment(agent), "engine", why)
+        return sum([await host.call(command) for host in list(self._hosts.values()) if not host.is_closed])

@@ -1,0 +1,115 @@
+"""The embedded port: a document handle's way to the authority in the same process."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accordant.document.port import HistoryQuery
+from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit
+from accordant.engine.host.document_host import DocumentHost
+from accordant.engine.stores.contract import AuditQuery, Store
+from accordant.types.commands import Committed, Question, ReadAnswer, Submission
+from accordant.types.entries import Entry
+from accordant.types.errors import AccordantError, NoAuthority
+from accordant.types.namespaces import DocumentKey
+from accordant.types.regions import Schema
+
+__all__ = ["EmbeddedPort", "audit_query"]
+
+AT_LEAST_TIMEOUT_S = 30.0
+
+
+class EmbeddedPort:
+    """One session on one document host. `version` is the host's durable head: reads are strong in-process."""
+
+    def __init__(self, host: DocumentHost, store: Store, key: DocumentKey, agent: str, joined: Joined) -> None:
+        self._host = host
+        self._store = store
+        self._joined = joined
+        self._closed = False
+        self._key = key
+        self._agent = agent
+
+    @property
+    def key(self) -> DocumentKey:
+        """Which document."""
+        return self._key
+
+    @property
+    def agent(self) -> str:
+        """Who we are."""
+        return self._agent
+
+    @property
+    def generation(self) -> int:
+        """Our session's generation."""
+        return self._joined.generation
+
+    @property
+    def version(self) -> int:
+        """The newest durable version."""
+        return self._host.durable_head
+
+    @property
+    def schema(self) -> Schema:
+        """The regions as declared."""
+        return self._host.machine.state.schema
+
+    def new_op_id(self) -> str:
+        """A random id."""
+        return uuid.uuid4().hex
+
+    async def ask(self, question: Question) -> ReadAnswer:
+        """Read; with `at_least`, wait for that version first, at most half a minute (`NoAuthority`, code `timeout`)."""
+        if question.at_least is not None:
+            try:
+                await self._host.reached(question.at_least, AT_LEAST_TIMEOUT_S)
+            except TimeoutError:
+                raise NoAuthority(
+                    f"version {question.at_least} was not reached in {AT_LEAST_TIMEOUT_S:.0f} s",
+                    code="timeout",
+                    version=self.version,
+                ) from None
+        answer: ReadAnswer = await self._host.call(Ask(self._joined.session, question))
+        return answer
+
+    async def submit(self, submission: Submission) -> Committed:
+        """Land the writes. Cancelling the caller does not undo a write that was judged already."""
+        committed: Committed = await self._host.call(Submit(self._joined.session, submission))
+        return committed
+
+    async def history(self, query: HistoryQuery) -> Sequence[Entry]:
+        """By the store's index."""
+        return await self._store.audit(audit_query(self._key, query))
+
+    async def outline(self) -> Mapping[str, Any]:
+        """All regions at one durable version."""
+        outline: Mapping[str, Any] = await self._host.call(Outline(self._joined.session))
+        return outline
+
+    async def close(self) -> None:
+        """End the session."""
+        if not self._closed:
+            self._closed = True
+            try:
+                await self._host.call(Leave(self._joined.session))
+            except AccordantError:  # the authority is gone, and every session with it
+                return
+
+
+def audit_query(key: DocumentKey, query: HistoryQuery) -> AuditQuery:
+    """The store's question for a handle's."""
+    return AuditQuery(
+        key.path,
+        query.path,
+        query.actor,
+        query.kind,
+        query.outcome,
+        query.since,
+        query.until,
+        query.before,
+        query.limit,
+        query.oldest_first,
+    )

@@ -1,0 +1,540 @@
+"""The machine of one document: a command and the time go in, ordered effects come out (persist, publish, reply).
+
+It touches nothing: no socket, file, clock or dice. It holds the live state, which may be ahead of what is durable; whoever
+runs it shows nothing of that before it is (I2), and after a failed append throws the machine away and builds it anew from the
+log. When pycrdt breaks, or does something other than what was judged, `LiveStateBroken` says so, and nothing was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from accordant.engine import gate
+from accordant.engine.commands import (
+    Ask,
+    Command,
+    Declare,
+    FenceAgent,
+    Join,
+    Joined,
+    Leave,
+    Outline,
+    Quarantine,
+    Submit,
+    Sync,
+    Tick,
+    Update,
+)
+from accordant.engine.crdt import ReplicaBroken
+from accordant.engine.denials import Denials
+from accordant.engine.effects import Effects, Published
+from accordant.engine.guard import Field, Reader, check_basis, judge
+from accordant.engine.merge import Merge
+from accordant.engine.outline import outline
+from accordant.engine.sessions import Ending, Session, Sessions
+from accordant.engine.state import DocumentState, visible_guarded
+from accordant.engine.stores.contract import Commit, FieldWrite, Refused
+from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
+from accordant.types.entries import Auth, Entry, EntryKind, OpRecord
+from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid
+from accordant.types.limits import KEY_CHARS_MAX
+from accordant.types.readings import Token
+from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
+from accordant.types.values import canonical_json, storable
+
+__all__ = ["LiveStateBroken", "Machine"]
+
+ENGINE_ACTOR = "accordant"
+OPS_PER_ENTRY_SHOWN = 64
+
+
+class LiveStateBroken(Exception):
+    """The live document can no longer be trusted: flush what was judged before, rebuild from the log, quarantine `update`."""
+
+    def __init__(self, reason: str, session: str | None = None, update: bytes | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.session = session
+        self.update = update
+
+
+class Machine:
+    """Decides for one document under one epoch."""
+
+    def __init__(self, state: DocumentState, epoch: int, incarnation: str) -> None:
+        self.state = state
+        self.epoch = epoch
+        self.incarnation = incarnation
+        self.sessions = Sessions()
+        self._denials = Denials()
+        self._bound: dict[int, str] = {}
+
+    @property
+    def head(self) -> int:
+        """The offset of the last entry judged, durable or not."""
+        return self.state.head
+
+    def handle(self, command: Command, now: int) -> Effects:
+        """Decide. Raises only `LiveStateBroken`; refusals are replies."""
+        effects = Effects()
+        self._expire(now, effects)
+        try:
+            effects.reply = self._dispatch(command, now, effects)
+        except AccordantError as error:
+            effects.reply = error
+        return effects
+
+    def _dispatch(self, command: Command, now: int, effects: Effects) -> Any:
+        match command:
+            case Submit():
+                return self._submit(command, now, effects)
+            case Update():
+                return self._update(command, now, effects)
+            case Ask():
+                return self._ask(command, now)
+            case Join():
+                return self._join(command, now, effects)
+            case Leave():
+                return self._leave(command, now, effects)
+            case FenceAgent():
+                return self._fence(command, now, effects)
+            case Declare():
+                return self._declare(command, now, effects)
+            case Quarantine():
+                return self._quarantine(command, now, effects)
+            case Sync():
+                return self.state.replica.encode(command.state_vector)
+            case Outline():
+                self._living(command.session, now)
+                return outline(self.state)
+            case Tick():
+                return None
+
+    def adopt(self, previous: Machine) -> None:
+        """Take over from a machine whose live state was thrown away: its living sessions as far as their joins are in the
+        log, which client ids they write under, and the Python types of the regions that the log knows."""
+        for session in previous.sessions.all():
+            if session.generation > self.head:
+                previous.sessions.end(session.id)
+        self.sessions, self._denials, self._bound = previous.sessions, previous._denials, previous._bound
+        known = self.state.schema.regions
+        typed = {
+            name: spec
+            for name, spec in previous.state.schema.regions.items()
+            if name in known and known[name].kind is spec.kind
+        }
+        if typed:
+            self.state.declare(Schema(previous.state.schema.name, typed))
+
+    # -- sessions ---------------------------------------------------------------------------------------------
+
+    def take_over(self, now: int, holder: str) -> Effects:
+        """The first entry of this epoch: everybody can see from where on who decided."""
+        effects = Effects()
+        info = {"epoch": self.epoch, "holder": holder}
+        self._append(Entry(self.head + 1, EntryKind.EPOCH, now, ENGINE_ACTOR, info=info), effects)
+        return effects
+
+    def _join(self, command: Join, now: int, effects: Effects) -> Joined:
+        for old in self.sessions.replaced_by(command.agent, command.shared):
+            self._end(old, Ending.REPLACED, now, effects)
+        generation = self.head + 1
+        info: dict[str, Any] = {"roles": sorted(command.roles)} if command.roles else {}
+        entry = Entry(
+            generation, EntryKind.JOIN, now, command.agent, command.session, generation, command.auth, info=info
+        )
+        self._append(entry, effects)
+        session = Session(
+            command.session,
+            command.agent,
+            generation,
+            command.roles,
+            command.auth,
+            command.shared,
+            command.read_only,
+            command.lease_ms,
+        )
+        self.sessions.begin(session, now)
+        return Joined(command.session, generation, self.epoch, self.incarnation, self.head)
+
+    def _leave(self, command: Leave, now: int, effects: Effects) -> int:
+        session = self.sessions.get(command.session)
+        if session is not None:
+            self._end(session, Ending.CLOSED, now, effects, command.reason)
+        return self.head
+
+    def _fence(self, command: FenceAgent, now: int, effects: Effects) -> int:
+        living = self.sessions.of(command.agent)
+        for session in living:
+            self._end(session, Ending.FENCED, now, effects, command.reason, command.by)
+        return len(living)
+
+    def _expire(self, now: int, effects: Effects) -> None:
+        for session in self.sessions.expired(now):
+            self._end(session, Ending.EXPIRED, now, effects)
+
+    def _end(
+        self, session: Session, ending: Ending, now: int, effects: Effects, reason: str | None = None, by: str | None = None
+    ) -> None:
+        self.sessions.end(session.id)
+        self._bound = {client: owner for client, owner in self._bound.items() if owner != session.id}
+        info = {"ending": ending.value} | ({"by": by} if by else {})
+        entry = self._entry(EntryKind.LEAVE, session, now, info=info, why=reason)
+        self._append(entry, effects)
+
+    def _living(self, session_id: str, now: int, path: str = "") -> Session:
+        session = self.sessions.get(session_id)
+        if session is None:
+            raise Fenced("this session has ended: its generation was fenced, replaced, closed or ran out", path=path)
+        self.sessions.touch(session, now)
+        return session
+
+    def _reader(self, session: Session, now: int) -> Reader:
+        return Reader(session.agent, session.generation, self.epoch, self.incarnation, now, self.sessions.lives)
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def _ask(self, command: Ask, now: int) -> ReadAnswer:
+        question = command.question
+        session = self._living(command.session, now, question.region)
+        spec = self._spec(question.region, question.kind)
+        if spec.kind.is_guarded:
+            return self._answer_guarded(question, spec, session)
+        value = self.state.value(question.region, spec.kind)
+        version = self.state.versions.get(question.region, 0)
+        by, at = self.state.actors.of(version)
+        rows = None
+        if spec.kind is Kind.LOG and question.region in self.state.orders:
+            slots = self.state.orders[question.region].slots()
+            if len(slots) != len(value):
+                raise LiveStateBroken(f"{question.region} has {len(value)} items, its order {len(slots)}")
+            who = self.state.actors.of
+            rows = tuple((slot.ref(question.region), slot.version, *who(slot.version)) for slot in slots)
+        return ReadAnswer(value, self._token(version, session), question.region, by, at, rows)
+
+    def _answer_guarded(self, question: Question, spec: RegionSpec, session: Session) -> ReadAnswer:
+        name, key = question.region, question.key
+        if spec.kind is Kind.GUARDED_MAP and key is None:
+            fields = self.state.keys(name)
+            version = self.state.versions.get(name, 0)
+            by, at = self.state.actors.of(version)
+            return ReadAnswer({k: f.value for k, f in fields.items()}, self._token(version, session), name, by, at)
+        path = name if key is None else f"{name}/{key}"
+        return self._answer_field(path, self.state.fields.get(path, Field()), spec, session)
+
+    def _answer_field(self, path: str, field: Field, spec: RegionSpec, session: Session) -> ReadAnswer:
+        claim = field.claim
+        value = field.value if field.is_set else (None if spec.rules.default is None else spec.dump(spec.rules.default))
+        return ReadAnswer(
+            value,
+            self._token(field.version, session),
+            path,
+            field.by,
+            field.at,
+            None,
+            None if claim is None else {"by": claim.agent, "until": claim.until, "fence": claim.fence},
+        )
+
+    def _token(self, version: int, session: Session) -> Token:
+        return Token(self.epoch, self.incarnation, version, session.generation)
+
+    def _spec(self, name: str, kind: Kind) -> RegionSpec:
+        spec = self.state.spec(name, kind)
+        if spec is None:
+            known = ", ".join(self.state.schema.regions)
+            raise Invalid(f"there is no region {name!r}; there are: {known}", code="unknown_region", path=name)
+        if spec.kind is not kind:
+            raise Invalid(f"{name} is a {spec.kind.value} region, not a {kind.value}", code="wrong_kind", path=name)
+        return spec
+
+    # -- writing ----------------------------------------------------------------------------------------------
+
+    def _submit(self, command: Submit, now: int, effects: Effects) -> Committed:
+        submission = command.submission
+        landed = self.state.op_ids.get(submission.op_id)
+        if landed is not None:
+            return Committed(landed, duplicate=True)
+        try:
+            session = self._living(command.session, now, submission.writes[0].path)
+            return self._land(session, submission, now, effects)
+        except AccordantError as error:
+            self._deny(command.session, submission, error, now, effects)
+            living = self.sessions.get(command.session)
+            if isinstance(error, Conflict) and living is not None:  # the loser may derive again without reading again
+                error.fields["token"] = self._token(error.fields["current"], living).to_list()
+            raise
+
+    def _land(self, session: Session, submission: Submission, now: int, effects: Effects) -> Committed:
+        reader, offset = self._reader(session, now), self.head + 1
+        check_basis(submission.derived_from, reader, self.state.version_of)
+        merge = Merge(self.state, reader, offset)
+        ops: list[OpRecord] = []
+        refs: list[tuple[str, ...]] = []
+        guards: dict[str, int] = {}
+        for write in submission.writes:
+            spec = self._permitted(session, write)
+            if spec.kind.is_guarded:
+                if write.path in guards:
+                    raise Invalid(f"one submission writes {write.path} once", code="twice_in_one", path=write.path)
+                ops.append(self._judge_guarded(write, spec, reader))
+                guards[write.path] = self._stored_version(write.path)
+                refs.append(())
+            else:
+                op, made = merge.prepare(write, spec)
+                ops.append(op)
+                refs.append(made)
+        info = {"auth": session.auth.value} if session.auth is Auth.TOKEN else {}
+        entry = self._entry(
+            EntryKind.WRITE,
+            session,
+            now,
+            ops=tuple(ops),
+            why=submission.why,
+            derived_from=tuple((basis.path, basis.token.version) for basis in submission.derived_from),
+            op_id=submission.op_id,
+            info=info,
+        )
+        self._perform(entry, merge, guards, effects)
+        for op in ops:
+            self._denials.clear(session.id, op.path)
+        answers = tuple(self._after(write, session) for write in submission.writes)
+        return Committed(offset, tuple(refs), answers=answers)
+
+    def _permitted(self, session: Session, write: Write) -> RegionSpec:
+        spec = self._spec(write.region, write.kind)
+        operation = "claim" if write.op in ("renew", "release") else write.op
+        if session.read_only or not spec.rules.permits(operation, session.agent, session.roles):
+            raise Denied(
+                f"{session.agent} may not {write.op} {write.path}",
+                code="read_only" if session.read_only else "not_permitted",
+                path=write.path,
+                operation=write.op,
+                agent=session.agent,
+                hint="the region's writers= and allow= say who may",
+            )
+        if write.key is not None and not 0 < len(write.key) <= KEY_CHARS_MAX:
+            raise Invalid(f"a key has 1 to {KEY_CHARS_MAX} characters", code="bad_key", path=write.region)
+        return spec
+
+    def _judge_guarded(self, write: Write, spec: RegionSpec, reader: Reader) -> OpRecord:
+        if (write.key is None) is (spec.kind is Kind.GUARDED_MAP):
+            raise Invalid(f"{write.region} is written {'by key' if write.key is None else 'whole'}", code="bad_key")
+        field = self.state.fields.get(write.path, Field())
+        detail = judge(write, field, reader)
+        if write.op == "commit":
+            if not field.is_set and write.key is not None and len(self.state.keys(write.region)) >= spec.rules.max_items:
+                raise Denied(f"{write.region} holds at most {spec.rules.max_items} keys", code="region_full")
+            detail = {**detail, "value": spec.check(write.args.get("value"))}
+        read = write.expect.version if write.expect is not None else field.version
+        return OpRecord(write.region, write.op, write.key, read, detail)
+
+    def _stored_version(self, path: str) -> int:
+        field = self.state.fields.get(path)
+        return 0 if field is None else field.version
+
+    def _perform(self, entry: Entry, merge: Merge, guards: Mapping[str, int], effects: Effects) -> None:
+        """Make the change on the live document, fold it, and hand it on to be persisted."""
+        state = self.state
+        fields = [op for op in entry.ops if op.detail is not None and "is_set" in op.detail]
+        try:
+            with state.replica.change() as emission:
+                for action in merge.actions:
+                    action(state.replica, emission)
+                for op in fields:
+                    self._show(op, entry)
+        except ReplicaBroken as error:
+            raise LiveStateBroken(str(error)) from error
+        entry = replace(entry, update=emission.update)
+        plan = None
+        if emission.update is not None:
+            plan = gate.check_own(state.ledger, emission.update, state.replica.client_id, state.schema)
+            gate.absorb(state.ledger, plan, entry.offset, entry.actor, None)
+        state.record(entry, plan)
+        rows = [self._row(op.path, entry) for op in fields]
+        self._emit(Commit(entry, guards, rows), effects)
+
+    def _show(self, op: OpRecord, entry: Entry) -> None:
+        """Write the guarded field where every Yjs peer sees it."""
+        detail = op.detail or {}
+        replica, old = self.state.replica, self.state.fields.get(op.path, Field())
+        if detail["is_set"] or detail.get("claim"):
+            claim = detail.get("claim")
+            version = old.version if detail.get("keeps_version") else entry.offset
+            shown = visible_guarded(Field(detail["value"], version, entry.actor, entry.at))
+            if claim:
+                shown["claim"] = {"by": claim[0], "until": claim[2], "fence": version if claim[3] is None else claim[3]}
+            replica.set_guarded(op.path, shown)
+        elif old.is_set or old.claim is not None:
+            replica.remove_entry(GUARDED_ROOT, op.path)
+
+    def _row(self, path: str, entry: Entry) -> FieldWrite:
+        field = self.state.fields[path]
+        claim = field.claim
+        return FieldWrite(
+            path,
+            canonical_json(field.value) if field.is_set else None,
+            entry.actor,
+            entry.at,
+            None if claim is None else canonical_json([claim.agent, claim.generation, claim.until, claim.fence]),
+            None if field.version == entry.offset else field.version,
+        )
+
+    def _after(self, write: Write, session: Session) -> ReadAnswer | None:
+        if not write.kind.is_guarded:
+            return None
+        spec = self._spec(write.region, write.kind)
+        return self._answer_field(write.path, self.state.fields[write.path], spec, session)
+
+    # -- updates from peers -----------------------------------------------------------------------------------
+
+    def _update(self, command: Update, now: int, effects: Effects) -> int:
+        session = self._living(command.session, now)
+        try:
+            if session.read_only:
+                raise Denied(f"{session.agent} joined read-only", code="read_only", agent=session.agent)
+            plan = gate.check(
+                self.state.ledger, self.state.schema, command.update, gate.Peer(session.agent, session.roles)
+            )
+        except AccordantError as error:
+            self._refuse(session, command.update, error, now, effects)
+            raise
+        if plan.is_noop:
+            return self.head
+        try:
+            emitted = self.state.replica.apply(command.update)
+        except ReplicaBroken as error:
+            raise LiveStateBroken(str(error), session.id, command.update) from error
+        if not gate.verify_emitted(plan, emitted, command.update):
+            raise LiveStateBroken("it did something else than it said", session.id, command.update)
+        if emitted is None:
+            return self.head
+        own = plan if emitted == command.update else gate.check_own(self.state.ledger, emitted, None, self.state.schema)
+        for client in plan.fresh_clients:
+            self._bound[client] = session.id
+        entry = replace(self._entry(EntryKind.WRITE, session, now, ops=_records(plan)), update=emitted)
+        gate.absorb(self.state.ledger, own, entry.offset, entry.actor, None)
+        self.state.record(entry, own)
+        self._emit(Commit(entry), effects)
+        return self.head
+
+    def _quarantine(self, command: Quarantine, now: int, effects: Effects) -> None:
+        session = self._living(command.session, now)
+        error = Invalid(f"the update was refused: {command.reason}", code="not_as_judged")
+        decoded = gate.decode_update(command.update)
+        error.fields["clients"] = gate.own_clients(self.state.ledger, decoded, session.agent)
+        self._refuse(session, command.update, error, now, effects)
+        raise error
+
+    def _refuse(self, session: Session, update: bytes, error: AccordantError, now: int, effects: Effects) -> None:
+        """Keep what was refused (I9), and retire the client ids under which its sender cannot go on."""
+        retired = error.fields.pop("clients", ())
+        path = str(error.fields.get("path", ""))
+        times = self._denials.count(session.id, path, error.code)
+        fresh = [client for client in retired if client not in self.state.ledger.retired]
+        if times is None and not fresh:
+            return
+        info: dict[str, Any] = {"code": error.code, "message": error.message, "times": times or 1, "retired": fresh}
+        ops = (OpRecord(path or "*", str(error.fields.get("operation", "update"))),)
+        entry = self._entry(EntryKind.REFUSAL, session, now, ops=ops, info=info, outcome=error.status)
+        self.state.record(entry, None)
+        self._emit(Commit(entry, refused=Refused(update, f"{error.code}: {error.message}", session.agent)), effects)
+
+    # -- schema -----------------------------------------------------------------------------------------------
+
+    def _declare(self, command: Declare, now: int, effects: Effects) -> Schema:
+        """Merge a schema in. Kinds of regions that exist cannot change; only the embedding process may change rules."""
+        mine = self.state.schema
+        added: dict[str, RegionSpec] = {}
+        for name, spec in command.schema.regions.items():
+            old = mine.region(name)
+            if old is not None and old.kind is not spec.kind:
+                raise Invalid(
+                    f"{name} is a {old.kind.value} region here, not a {spec.kind.value}", code="schema_mismatch", path=name
+                )
+            if old is None or command.trusted:
+                added[name] = spec
+        shown = {name: spec.describe() for name, spec in added.items()}
+        news = {n: d for n, d in shown.items() if (old := mine.region(n)) is None or old.describe() != d}
+        if news:
+            described = storable({"name": command.schema.name, "regions": news})
+            entry = Entry(self.head + 1, EntryKind.SCHEMA, now, command.by, info={"schema": described})
+            self._append(entry, effects)
+        if added:
+            self.state.declare(Schema(command.schema.name, added))
+        return self.state.schema
+
+    # -- the log ----------------------------------------------------------------------------------------------
+
+    def _deny(
+        self, session_id: str, submission: Submission, error: AccordantError, now: int, effects: Effects
+    ) -> None:
+        """Record who was beaten by whom, having read what; repeated failures are counted (I7)."""
+        path = str(error.fields.get("path") or submission.writes[0].path)
+        times = self._denials.count(session_id, path, error.code)
+        if times is None:
+            return
+        session = self.sessions.get(session_id) or self.sessions.ended(session_id)
+        info: dict[str, Any] = {"code": error.code, "times": times, "session": session_id}
+        if isinstance(error, Conflict) or "changed_by" in error.fields:
+            info["beaten_by"] = {"actor": error.fields.get("changed_by"), "version": error.fields.get("current")}
+        elif "stale" in error.fields:
+            info["stale"] = error.fields["stale"]
+        elif "holder" in error.fields:
+            info["beaten_by"] = {"actor": error.fields["holder"]}
+        ops = tuple(
+            OpRecord(w.region, w.op, w.key, None if w.expect is None else w.expect.version)
+            for w in submission.writes[:OPS_PER_ENTRY_SHOWN]
+        )
+        entry = self._entry(
+            EntryKind.DENIAL,
+            session,
+            now,
+            ops=ops,
+            why=submission.why,
+            info=info,
+            outcome=error.status,
+            derived_from=tuple((basis.path, basis.token.version) for basis in submission.derived_from),
+        )
+        self._append(entry, effects)
+
+    def _entry(self, kind: EntryKind, session: Session | None, now: int, **fields: Any) -> Entry:
+        if session is None:
+            return Entry(self.head + 1, kind, now, "?", **fields)
+        return Entry(
+            self.head + 1, kind, now, session.agent, session.id, session.generation, session.auth, **fields
+        )
+
+    def _append(self, entry: Entry, effects: Effects) -> None:
+        """Record an entry that does not change the document."""
+        self.state.record(entry, None)
+        self._emit(Commit(entry), effects)
+
+    def _emit(self, commit: Commit, effects: Effects) -> None:
+        entry = commit.entry
+        effects.persist.append(commit)
+        effects.publish.append(
+            Published(entry.offset, entry.kind.value, entry.actor, entry.session, entry.paths, entry.update, entry.at)
+        )
+
+
+def _records(plan: gate.Plan) -> tuple[OpRecord, ...]:
+    """The audit records of a peer's update: one per region, operation and key, with counts; the rest of many is summed."""
+    counts: dict[tuple[str, str, str | None], int] = {}
+    for op in plan.ops:
+        key = (op.region, op.operation, op.key)
+        if key not in counts and len(counts) >= OPS_PER_ENTRY_SHOWN:
+            key = (op.region, op.operation, None)
+        counts[key] = counts.get(key, 0) + op.count
+    return tuple(OpRecord(region, name, key, None, {"count": n}) for (region, name, key), n in counts.items())
+
+
+def describe_effects(effects: Sequence[Effects]) -> list[str]:
+    """Effects as readable lines, for transcripts."""
+    lines: list[str] = []
+    for one in effects:
+        lines += [f"persist {c.entry.offset} {c.entry.kind.value} {c.entry.actor}" for c in one.persist]
+        lines += [f"publish {p.offset} {','.join(p.paths)}" for p in one.publish]
+        lines.append(f"reply {type(one.reply).__name__}")
+    return lines

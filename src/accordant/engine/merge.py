@@ -1,0 +1,300 @@
+"""Mergeable writes of in-process and guarded-wire callers: from an intention to edits that cannot fail.
+
+Everything that can be refused is refused in `prepare`, against the document as it is plus what the same submission has
+prepared before; only then `perform` touches the replica. So a submission lands whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from accordant.engine.crdt import Emission, Replica
+from accordant.engine.guard import Reader, check_token
+from accordant.engine.state import DocumentState
+from accordant.types.commands import Write
+from accordant.types.entries import OpRecord
+from accordant.types.errors import Conflict, Denied, Invalid
+from accordant.types.regions import Kind, RegionSpec
+from accordant.types.values import canonical_json
+
+__all__ = ["Merge"]
+
+EXCERPT_CHARS = 200
+ITEMS_PER_WRITE_MAX = 100_000
+
+Action = Callable[[Replica, Emission], None]
+
+
+class Merge:
+    """The mergeable writes of one submission, prepared in order against `state`; `offset` is the version they will have."""
+
+    def __init__(self, state: DocumentState, reader: Reader, offset: int) -> None:
+        self._state = state
+        self._reader = reader
+        self._offset = offset
+        self._texts: dict[str, str] = {}
+        self._added: dict[str, int] = {}
+        self._sets: dict[str, dict[str, Any]] = {}
+        self._counts: dict[str, list[int]] = {}
+        self._maps: dict[str, set[str]] = {}
+        self.actions: list[Action] = []
+
+    def prepare(self, write: Write, spec: RegionSpec) -> tuple[OpRecord, tuple[str, ...]]:
+        """Check one write and keep the edits it means. Returns its audit record and the refs it will have made."""
+        prepare = getattr(self, f"_{spec.kind.value}_{write.op}", None)
+        if prepare is None:
+            raise Invalid(f"a {spec.kind.value} has no {write.op} from here", code="unknown_operation", path=write.path)
+        detail, refs, read = prepare(write, spec)
+        return OpRecord(write.region, write.op, write.key, read, detail), refs
+
+    # -- text -------------------------------------------------------------------------------------------------
+
+    def _text(self, name: str) -> str:
+        return self._texts[name] if name in self._texts else self._state.replica.text(name)
+
+    def _edit(self, write: Write, spec: RegionSpec, at: int, delete: int, insert: str) -> tuple[Any, tuple[str, ...], None]:
+        name, now = write.region, self._text(write.region)
+        self._room(spec, 0, len(insert.encode()) - len(now[at : at + delete].encode()))
+        self._texts[name] = now[:at] + insert + now[at + delete :]
+        self.actions.append(lambda replica, _: replica.edit_text(name, at, delete, insert))
+        return {"at": at, "deleted": delete, "inserted": insert[:EXCERPT_CHARS], "chars": len(insert)}, (), None
+
+    def _text_insert(self, write: Write, spec: RegionSpec) -> Any:
+        text = _text_of(write, "text")
+        index = _integer(write, "index", 0, len(self._text(write.region)))
+        return self._edit(write, spec, index, 0, text)
+
+    def _text_append(self, write: Write, spec: RegionSpec) -> Any:
+        name, text = write.region, _text_of(write, "text")
+        self._room(spec, 0, len(text.encode()))
+        if name in self._texts:
+            self._texts[name] += text
+        self.actions.append(lambda replica, _: replica.append_text(name, text) if text else None)
+        return {"inserted": text[:EXCERPT_CHARS], "chars": len(text)}, (), None
+
+    def _text_delete(self, write: Write, spec: RegionSpec) -> Any:
+        length = len(self._text(write.region))
+        index = _integer(write, "index", 0, length)
+        return self._edit(write, spec, index, _integer(write, "count", 0, length - index), "")
+
+    def _text_replace(self, write: Write, spec: RegionSpec) -> Any:
+        old, new, now = _text_of(write, "old"), _text_of(write, "new"), self._text(write.region)
+        if not old:
+            raise Invalid("replace needs the text to be replaced", code="bad_argument", path=write.path)
+        found = now.find(old)
+        if found < 0 or now.find(old, found + 1) >= 0:
+            version, by = self._state.version_of(write.region)
+            raise Conflict(
+                f"{old[:60]!r} occurs {'more than once' if found >= 0 else 'nowhere'} in {write.region} as it is now",
+                code="no_single_match",
+                path=write.path,
+                reason="no_single_match",
+                current=version,
+                changed_by=by,
+                value=now,
+                excerpt=now[max(0, found - 80) :][: 2 * EXCERPT_CHARS],
+                recover="reread",
+                hint="read again and choose a text that occurs exactly once",
+            )
+        return self._edit(write, spec, found, len(old), new)
+
+    def _text_rethink(self, write: Write, spec: RegionSpec) -> Any:
+        new, now = _text_of(write, "text"), self._text(write.region)
+        read = self._expect_region(write)
+        start = _common_prefix(now, new)
+        end = _common_prefix(now[start:][::-1], new[start:][::-1])
+        detail, refs, _ = self._edit(write, spec, start, len(now) - start - end, new[start : len(new) - end])
+        return detail, refs, read
+
+    def _expect_region(self, write: Write, current: int | None = None) -> int:
+        """The region has not been touched (or compacted) since the writer read it; returns the version read."""
+        token = write.expect
+        if token is None:
+            raise Invalid(f"{write.op} names what it read: expect=reading", code="precondition", path=write.path)
+        check_token(token, write.path, self._reader)
+        version, by = self._state.version_of(write.region)
+        if token.version != version and (current is None or current > token.version):
+            raise Conflict(
+                f"{write.path} is at v{version} by {by}, you read v{token.version}",
+                path=write.path,
+                reason="stale_version",
+                yours=token.version,
+                current=version,
+                value=self._state.value(write.region, write.kind),
+                changed_by=by,
+                recover="reread",
+            )
+        return token.version
+
+    # -- logs -------------------------------------------------------------------------------------------------
+
+    def _log_append(self, write: Write, spec: RegionSpec) -> Any:
+        items = self._items(write, spec)
+        name = write.region
+        first = self._added.get(f"log {name}", 0)
+        self._added[f"log {name}"] = first + len(items)
+        self.actions.append(lambda replica, emission: replica.push(name, items, emission))
+        refs = tuple(f"{name}@{self._offset}.{first + n}" for n in range(len(items)))
+        return {"count": len(items), "first": _brief(items)}, refs, None
+
+    def _log_compact(self, write: Write, spec: RegionSpec) -> Any:
+        name = write.region
+        order = self._state.orders.get(name)
+        read = self._expect_region(write, current=0 if order is None else order.folded_at)
+        items = self._items(write, spec)
+        runs = [] if order is None else order.live_runs(read)
+        supersedes = [] if order is None else [s.ref(name) for s in order.slots() if s.version <= read]
+
+        def perform(replica: Replica, emission: Emission) -> None:
+            for index, count in runs:
+                replica.remove_items(name, index, count)
+            replica.insert_items(name, 0, items, emission)
+
+        self.actions.append(perform)
+        refs = tuple(f"{name}@{self._offset}.{n}" for n in range(len(items)))
+        return {"count": len(items), "upto": read, "supersedes": supersedes}, refs, read
+
+    # -- sets, counters, maps ---------------------------------------------------------------------------------
+
+    def _union_set_add(self, write: Write, spec: RegionSpec) -> Any:
+        name, items = write.region, self._items(write, spec)
+        tags = self._set(name)
+        refs = []
+        for item in items:
+            text = canonical_json(item)
+            made = self._added.get(f"set {name}", 0)
+            self._added[f"set {name}"] = made + 1
+            tag = f"{name}@{self._offset}.{made}"
+            old = [one for one, value in tags.items() if canonical_json(value) == text]
+            for one in old:
+                del tags[one]
+            tags[tag] = item
+            refs.append(tag)
+            self.actions.append(_set_tag(name, tag, item, old))
+        return {"items": _brief(items), "count": len(items)}, tuple(refs), None
+
+    def _union_set_discard(self, write: Write, spec: RegionSpec) -> Any:
+        name, tags = write.region, self._set(write.region)
+        texts = {canonical_json(item) for item in self._items(write, spec)}
+        gone = [tag for tag, value in tags.items() if canonical_json(value) in texts]
+        for tag in gone:
+            del tags[tag]
+            self.actions.append(_remove(name, tag))
+        return {"items": _brief(write.args["items"]), "count": len(gone)}, tuple(gone), None
+
+    def _set(self, name: str) -> dict[str, Any]:
+        if name not in self._sets:
+            self._sets[name] = self._state.replica.entries(name)
+        return self._sets[name]
+
+    def _counter_increment(self, write: Write, spec: RegionSpec) -> Any:
+        by, name = _integer(write, "by", -(2**40), 2**40), write.region
+        key = str(self._state.replica.client_id)
+        if name not in self._counts:
+            self._counts[name] = [int(n) for n in self._state.replica.entries(name).get(key, (0, 0))]
+        counts = self._counts[name]
+        counts[by < 0] += abs(by)
+        value = list(counts)
+        self.actions.append(lambda replica, _: replica.set_entry(name, key, value))
+        return {"by": by}, (), None
+
+    def _map_set(self, write: Write, spec: RegionSpec) -> Any:
+        name, key, value = write.region, _key_of(write), spec.check(write.args.get("value"))
+        if key not in self._map(name):
+            self._room(spec, 1, 0)
+            self._map(name).add(key)
+        self.actions.append(lambda replica, _: replica.set_entry(name, key, value))
+        return {"value": _brief([value])}, (), None
+
+    def _map_delete(self, write: Write, spec: RegionSpec) -> Any:
+        name, key = write.region, _key_of(write)
+        if key in self._map(name):
+            self._map(name).discard(key)
+            self.actions.append(_remove(name, key))
+        return {}, (), None
+
+    def _map(self, name: str) -> set[str]:
+        if name not in self._maps:
+            self._maps[name] = set(self._state.replica.entries(name))
+        return self._maps[name]
+
+    # -- shared -----------------------------------------------------------------------------------------------
+
+    def _items(self, write: Write, spec: RegionSpec) -> list[Any]:
+        items = write.args.get("items")
+        if not isinstance(items, list) or len(items) > ITEMS_PER_WRITE_MAX:
+            raise Invalid(f"{write.op} takes a list of at most {ITEMS_PER_WRITE_MAX} items", code="bad_argument")
+        checked = [spec.check(item) for item in items]
+        if write.op in ("append", "add"):
+            self._room(spec, len(checked), sum(len(canonical_json(item)) for item in checked))
+        return checked
+
+    def _room(self, spec: RegionSpec, items: int, size: int) -> None:
+        """The region's bounds hold with this much more; raises `Denied`, code `region_full`."""
+        made_items, made_bytes = self._added.get(f"n {spec.name}", 0), self._added.get(f"b {spec.name}", 0)
+        self._added[f"n {spec.name}"], self._added[f"b {spec.name}"] = made_items + items, made_bytes + size
+        live_items, live_bytes = self._state.ledger.region_size(spec.name)
+        rules = spec.rules
+        if spec.kind is not Kind.TEXT and live_items + made_items + items > rules.max_items:
+            raise Denied(f"{spec.name} holds at most {rules.max_items} items", code="region_full", path=spec.name)
+        if size > 0 and live_bytes + made_bytes + size > rules.max_bytes:
+            raise Denied(f"{spec.name} holds at most {rules.max_bytes} bytes", code="region_full", path=spec.name)
+
+
+def _set_tag(name: str, tag: str, item: Any, old: list[str]) -> Action:
+    def perform(replica: Replica, _: Emission) -> None:
+        for one in old:
+            replica.remove_entry(name, one)
+        replica.set_entry(name, tag, item)
+
+    return perform
+
+
+def _remove(name: str, key: str) -> Action:
+    return lambda replica, _: replica.remove_entry(name, key)
+
+
+def _text_of(write: Write, argument: str) -> str:
+    text = write.args.get(argument)
+    if not isinstance(text, str):
+        raise Invalid(f"{write.op} takes {argument}= as text", code="bad_argument", path=write.path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Invalid("a string with a lone surrogate is not text", code="not_unicode", path=write.path) from None
+    return text
+
+
+def _integer(write: Write, argument: str, least: int, most: int) -> int:
+    number = write.args.get(argument)
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+        raise Invalid(
+            f"{write.op} takes {argument}= from {least} to {most}, not {number!r}", code="bad_argument", path=write.path
+        )
+    return number
+
+
+def _key_of(write: Write) -> str:
+    if write.key is None:
+        raise Invalid(f"{write.op} on a map names a key", code="bad_argument", path=write.path)
+    return write.key
+
+
+def _common_prefix(a: str, b: str) -> int:
+    """How many characters two texts share at the start."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[:middle] == b[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _brief(items: list[Any] | Mapping[str, Any]) -> Any:
+    """Small enough for the audit: the items themselves, or an excerpt of their text."""
+    text = json.dumps(items, ensure_ascii=False)
+    return items if len(text) <= 4 * EXCERPT_CHARS else text[:EXCERPT_CHARS]

@@ -1,0 +1,67 @@
+"""A document at one version as plain JSON: every region with its value, its authors and its versions. Reads, never writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accordant.engine.blame import blame
+from accordant.engine.state import DocumentState
+from accordant.types.regions import Kind
+
+__all__ = ["outline"]
+
+
+def outline(state: DocumentState) -> dict[str, Any]:
+    """`version`; `regions`: name -> {kind, version, by, at, value}, logs with `items` (ref, value, version, by, at), texts with
+    `runs` ([start, end, actor, version] in characters), sets and maps with `members` by tag or key; `fields`: every guarded
+    path that is set -> {value, version, by, at}.
+    """
+    regions: dict[str, Any] = {}
+    for name, kind in kinds(state).items():
+        if kind.is_guarded:
+            continue
+        version = state.versions.get(name, 0)
+        by, at = state.actors.of(version)
+        shown = {"kind": kind.value, "version": version, "by": by, "at": at, "value": state.value(name, kind)}
+        if kind is Kind.TEXT:
+            shown["runs"] = [[run.start, run.end, run.actor, run.version] for run in blame(state, name)]
+        elif kind is Kind.LOG and name in state.orders:
+            shown["items"] = _log_items(state, name, shown["value"])
+        elif kind in (Kind.UNION_SET, Kind.MAP):
+            shown["members"] = _members(state, name)
+        regions[name] = shown
+    fields = {
+        path: {"value": field.value, "version": field.version, "by": field.by, "at": field.at}
+        for path, field in sorted(state.fields.items())
+        if field.is_set
+    }
+    return {"version": state.head, "regions": regions, "fields": fields}
+
+
+def kinds(state: DocumentState) -> dict[str, Kind]:
+    """Declared regions, then the roots that an open document has beyond them, their kinds as their content shows."""
+    found = {name: spec.kind for name, spec in state.schema.regions.items()}
+    shapes = {0: Kind.LOG, 1: Kind.MAP, 2: Kind.TEXT, 4: Kind.XML}
+    for name, root in sorted(state.ledger.roots.items()):
+        if name not in found and root.shape in shapes and name != "guarded":
+            found[name] = shapes[root.shape]
+    return found
+
+
+def _log_items(state: DocumentState, name: str, values: list[Any]) -> list[dict[str, Any]]:
+    items = []
+    for slot, value in zip(state.orders[name].slots(), values, strict=True):
+        by, at = state.actors.of(slot.version)
+        items.append({"ref": slot.ref(name), "value": value, "version": slot.version, "by": by, "at": at})
+    return items
+
+
+def _members(state: DocumentState, name: str) -> list[dict[str, Any]]:
+    members = []
+    for key, value in state.replica.entries(name).items():
+        head = state.ledger.head(name, key)
+        found = None if head is None else state.ledger.find(*head)
+        version = 0 if found is None else found.offset
+        by, at = state.actors.of(version)
+        members.append({"key": key, "value": value, "version": version, "by": by, "at": at})
+    return members

@@ -1,0 +1,238 @@
+"""A document's state as the fold of its log: one function applies an entry, whether it just happened or is read back.
+
+Owns the live replica, the gate's ledger, guarded fields, versions and log orders. Decides nothing: what is folded has been
+judged. `dump` and `load` are the checkpoint; `canonical_state` is what equality of replicas means (I8).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from accordant.engine import gate
+from accordant.engine.actors import Actors
+from accordant.engine.crdt import Replica
+from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field
+from accordant.engine.ledger import Ledger
+from accordant.engine.log_order import LogOrder, Slot
+from accordant.types.entries import Entry, EntryKind, OpRecord
+from accordant.types.limits import OP_IDS_KEPT
+from accordant.types.regions import Kind, RegionSpec, Schema
+
+__all__ = ["DocumentState"]
+
+MAGIC = b"accordant-state\x01"
+
+
+class DocumentState:
+    """Everything the log says, as of `head`. `client_id` is that of the authority that writes from here on."""
+
+    def __init__(self, client_id: int) -> None:
+        self.head = 0
+        self.replica = Replica(client_id)
+        self.ledger = Ledger()
+        self.schema = Schema.open()
+        self.fields: dict[str, Field] = {}
+        self.versions: dict[str, int] = {}
+        self.actors = Actors()
+        self.orders: dict[str, LogOrder] = {}
+        self.op_ids: dict[str, int] = {}
+
+    # -- asking -----------------------------------------------------------------------------------------------
+
+    def version_of(self, path: str) -> tuple[int, str | None]:
+        """(version, author) of a guarded path, or of a region: the offset of the last entry that touched it."""
+        field = self.fields.get(path)
+        if field is not None:
+            return field.version, field.by
+        version = self.versions.get(path, 0)
+        return version, self.actors.of(version)[0]
+
+    def spec(self, name: str, kind: Kind) -> RegionSpec | None:
+        """The region of that name; in an open schema, one of the kind asked for with merge rules only."""
+        found = self.schema.region(name)
+        if found is None and self.schema.is_open:
+            return RegionSpec(name, kind)
+        return found
+
+    def value(self, name: str, kind: Kind) -> Any:
+        """A mergeable region's JSON value, canonical."""
+        replica = self.replica
+        match kind:
+            case Kind.TEXT:
+                return replica.text(name)
+            case Kind.LOG:
+                return replica.items(name)
+            case Kind.UNION_SET:
+                return members(replica.entries(name))
+            case Kind.COUNTER:
+                return count(replica.entries(name))
+            case Kind.XML:
+                return replica.xml(name)
+            case _:
+                return replica.entries(name)
+
+    def keys(self, name: str) -> dict[str, Field]:
+        """The fields of a guarded map by key, set ones alone."""
+        prefix = f"{name}/"
+        return {path[len(prefix) :]: field for path, field in self.fields.items() if path.startswith(prefix) and field.is_set}
+
+    def canonical_state(self) -> dict[str, Any]:
+        """All visible content: equal for replicas that hold the same log prefix (I8)."""
+        regions: dict[str, Any] = {}
+        for name, spec in sorted(self.schema.regions.items()):
+            if not spec.kind.is_guarded:
+                regions[name] = self.value(name, spec.kind)
+        guarded = {path: [field.value, field.version] for path, field in sorted(self.fields.items()) if field.is_set}
+        return {"head": self.head, "guarded": guarded, "regions": regions}
+
+    # -- folding ----------------------------------------------------------------------------------------------
+
+    def fold(self, entry: Entry) -> None:
+        """Apply an entry read back from the log. Raises `ReplicaBroken` or `WireError` when it does not fit what went before."""
+        plan = None
+        if entry.update is not None:
+            plan = gate.check_own(self.ledger, entry.update, None, self.schema)
+            self.replica.apply(entry.update)
+            gate.absorb(self.ledger, plan, entry.offset, entry.actor, None)
+        self.record(entry, plan)
+
+    def record(self, entry: Entry, plan: gate.Plan | None) -> None:
+        """The part of folding that live entries share: everything but the replica and the ledger."""
+        if entry.offset != self.head + 1:
+            raise AssertionError(f"entry {entry.offset} does not follow {self.head}")
+        self.head = entry.offset
+        self.actors.record(entry.actor, entry.at)
+        if entry.op_id is not None:
+            self.op_ids[entry.op_id] = entry.offset
+            if len(self.op_ids) > 2 * OP_IDS_KEPT:
+                self.op_ids = dict(islice(self.op_ids.items(), OP_IDS_KEPT, None))
+        if entry.kind is EntryKind.SCHEMA:
+            self.declare(Schema.from_description(entry.info["schema"]))
+        elif entry.kind is EntryKind.REFUSAL:
+            self.ledger.retire(entry.info.get("retired", ()), entry.info.get("code", "refused"))
+        elif entry.kind is EntryKind.WRITE:
+            self._record_write(entry, plan)
+
+    def declare(self, schema: Schema) -> None:
+        """Regions were declared; Python item types and validators of a class that is loaded are kept."""
+        merged = dict(self.schema.regions) | dict(schema.regions)
+        self.schema = Schema(schema.name, merged, is_open=not merged)
+
+    def _record_write(self, entry: Entry, plan: gate.Plan | None) -> None:
+        for op in entry.ops:
+            if op.detail is not None and "is_set" in op.detail:
+                self._record_field(entry, op, op.detail)
+            self.versions[op.region] = entry.offset
+        if plan is None:
+            return
+        compacted = {op.region: op.detail for op in entry.ops if op.op == "compact" and op.detail is not None}
+        for region, detail in compacted.items():
+            self._order(region).fold(detail["upto"], self._slots(entry, plan, region, is_folded=True), entry.offset)
+        for region in dict.fromkeys(op.region for op in plan.ops):
+            spec = self.schema.region(region)
+            if spec is not None and spec.kind is Kind.LOG and region not in compacted:
+                for slot in self._slots(entry, plan, region, is_folded=False):
+                    self._order(region).append(slot)
+
+    def _record_field(self, entry: Entry, op: OpRecord, detail: Mapping[str, Any]) -> None:
+        old = self.fields.get(op.path, Field())
+        version = old.version if detail.get("keeps_version") else entry.offset
+        claim, lost = None, old.lost
+        if detail.get("claim"):
+            agent, generation, until, fence = detail["claim"]
+            claim = ClaimState(agent, generation, until, version if fence is None else fence)
+        if old.claim is not None and (claim is None or claim.fence != old.claim.fence):
+            lost = (*lost, (old.claim.fence, old.claim.generation))[-LOST_CLAIMS_KEPT:]
+        self.fields[op.path] = Field(detail["value"], version, entry.actor, entry.at, detail["is_set"], claim, lost)
+
+    def _order(self, region: str) -> LogOrder:
+        return self.orders.setdefault(region, LogOrder())
+
+    def _slots(self, entry: Entry, plan: gate.Plan, region: str, is_folded: bool) -> list[Slot]:
+        slots: list[Slot] = []
+        for op in plan.ops:
+            if op.region != region or op.operation != "append":
+                continue
+            client, clock = op.ids[0]
+            origin = op.origin
+            for n in range(op.count):
+                slot = Slot((client, clock + n), origin, entry.offset, len(slots))
+                slot.is_folded = is_folded
+                slots.append(slot)
+                origin = slot.id
+        return slots
+
+    # -- checkpoints ------------------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """The state as bytes: a magic, then four sections with their lengths (JSON, Yjs update, ledger, actors)."""
+        data = {
+            "head": self.head,
+            "schema": self.schema.describe(),
+            "versions": self.versions,
+            "fields": {path: _field_to_json(field) for path, field in self.fields.items()},
+            "orders": {name: order.dump() for name, order in self.orders.items()},
+            "op_ids": self.op_ids,
+        }
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        sections = (text, self.replica.encode(), self.ledger.dump(), self.actors.dump())
+        return MAGIC + b"".join(len(section).to_bytes(8, "big") + section for section in sections)
+
+    @classmethod
+    def load(cls, client_id: int, data: bytes) -> DocumentState:
+        """What `dump` gave; raises `ValueError` for anything else."""
+        if not data.startswith(MAGIC):
+            raise ValueError("not a checkpoint of this format")
+        sections, at = [], len(MAGIC)
+        for _ in range(4):
+            size = int.from_bytes(data[at : at + 8], "big")
+            sections.append(data[at + 8 : at + 8 + size])
+            at += 8 + size
+        text, update, ledger, actors = sections
+        state = cls(client_id)
+        shown = json.loads(text)
+        state.head = shown["head"]
+        state.schema = Schema.from_description(shown["schema"])
+        state.versions = shown["versions"]
+        state.actors = Actors.load(actors)
+        state.fields = {path: _field_from_json(row) for path, row in shown["fields"].items()}
+        state.orders = {name: LogOrder.load(rows) for name, rows in shown["orders"].items()}
+        state.op_ids = shown["op_ids"]
+        state.replica = Replica(client_id, update)
+        state.ledger = Ledger.load(ledger)
+        return state
+
+
+def members(entries: Mapping[str, Any]) -> list[Any]:
+    """The distinct members of an OR-set, in the order of their canonical texts."""
+    seen = {json.dumps(value, sort_keys=True): value for value in entries.values()}
+    return [seen[text] for text in sorted(seen)]
+
+
+def count(entries: Mapping[str, Any]) -> int:
+    """The value of a PN-counter: what everybody added less what everybody took away."""
+    return sum(int(plus) - int(minus) for plus, minus in entries.values())
+
+
+def visible_guarded(field: Field) -> dict[str, Any]:
+    """A guarded field as every Yjs peer sees it in the root `guarded`."""
+    shown = {"value": field.value, "version": field.version, "by": field.by, "at": field.at}
+    if field.claim is not None:
+        shown["claim"] = {"by": field.claim.agent, "until": field.claim.until, "fence": field.claim.fence}
+    return shown
+
+
+def _field_to_json(field: Field) -> list[Any]:
+    claim = field.claim
+    held = None if claim is None else [claim.agent, claim.generation, claim.until, claim.fence]
+    return [field.value, field.version, field.by, field.at, field.is_set, held, field.lost]
+
+
+def _field_from_json(row: list[Any]) -> Field:
+    value, version, by, at, is_set, held, lost = row
+    return Field(value, version, by, at, is_set, None if held is None else ClaimState(*held), tuple((f, g) for f, g in lost))
+
+

@@ -1,0 +1,244 @@
+"""The `Store` contract: the only thing that another engine room has to implement.
+
+A store keeps, per document, a gap-free log of entries, the current guarded fields, op ids, a checkpoint and a
+quarantine; and leases with epochs. It judges nothing but what its promises name. `accordant.testing.store_contract`
+is what "a store works" means; every implementation passes it.
+
+Rules that bind every implementation:
+- `commit` is durable before it returns (as far as the store's declared durability goes), and what it returned stays.
+- An exception out of `commit` means *unknown*, unless it is a `StoreError` with `landed=False`: retry with the same
+  op id.
+- Every call may come from any task of one event loop, several at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from accordant.types.entries import Entry
+
+__all__ = [
+    "ALL",
+    "Appended",
+    "AuditQuery",
+    "Checkpoint",
+    "Commit",
+    "Compacted",
+    "DocumentInfo",
+    "FieldRow",
+    "FieldWrite",
+    "GuardFailed",
+    "Lease",
+    "Outcome",
+    "Refused",
+    "Store",
+    "StoreFenced",
+]
+
+ALL = "*"
+"""The lease resource that covers every document of a store: an embedded store has one authority for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWrite:
+    """A guarded field as it will be. `value` is JSON text or None (deleted); its version becomes the entry's offset.
+
+    `version`: kept as it is when not None (a claim renewed does not change the field's version). `state` is what
+    else the authority keeps with the field (claim holder and deadline), JSON text.
+    """
+
+    path: str
+    value: str | None
+    by: str
+    at: int
+    state: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Bytes for the quarantine: what a peer sent and the gate refused, and why."""
+
+    update: bytes
+    reason: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One entry to append with the guards that must hold. `entry.offset` is the offset the authority expects (head + 1,
+    + 2, ... within one call); a store that would give it another offset answers `GuardFailed` with path `""`.
+    `guards`: path -> version that the field must have now (0: never written). `entry.hash` is ignored: the store
+    chains.
+    """
+
+    entry: Entry
+    guards: Mapping[str, int] = field(default_factory=dict)
+    fields: Sequence[FieldWrite] = ()
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """It is in the log at `offset`. `duplicate`: its op id was already there, at that offset, and nothing was
+    written."""
+
+    offset: int
+    hash: bytes
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardFailed:
+    """Guards that did not hold: path -> version now. Nothing of this commit was written; later ones in the call go on
+    (and will usually fail on their expected offset)."""
+
+    failed: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFenced:
+    """The epoch is not the newest: somebody else is the authority now. Nothing was written."""
+
+    newest: int
+
+
+Outcome = Appended | GuardFailed | StoreFenced
+
+
+class Compacted(Exception):
+    """`read` was asked for entries that retention has removed: start from the checkpoint at this offset."""
+
+    def __init__(self, checkpoint: int) -> None:
+        super().__init__(f"entries up to {checkpoint} are compacted")
+        self.checkpoint = checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """A guarded field as the store holds it. A deleted field keeps its row, value None, and the version of the
+    delete."""
+
+    path: str
+    value: str | None
+    version: int
+    by: str
+    at: int
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state after the entry at `offset`: opaque bytes, and the chain's hash there."""
+
+    offset: int
+    hash: bytes
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A document in a store. `head` 0: created, nothing logged. `incarnation` is random, given at creation."""
+
+    key: str
+    incarnation: str
+    head: int
+    head_hash: bytes
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may decide for a resource. `epoch` only grows, over all resources of the store."""
+
+    resource: str
+    holder: str
+    epoch: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries to list, newest first unless `oldest_first`. All conditions must hold; `path` matches the path
+    itself and everything below it (`tasks` matches `tasks` and `tasks/7`, never `tasks2`). Times are milliseconds,
+    `since` inclusive, `until` exclusive."""
+
+    document: str
+    path: str | None = None
+    actor: str | None = None
+    kind: str | None = None
+    outcome: str | None = None
+    since: int | None = None
+    until: int | None = None
+    before: int | None = None
+    limit: int = 100
+    oldest_first: bool = False
+
+
+class Store(Protocol):
+    """See the module's text for the rules; each method's promise is below."""
+
+    exclusive: bool
+    """True: one authority for the whole store (resource `ALL`), as for a file. False: one per document."""
+
+    async def open(self) -> None:
+        """Make ready. Raises `StoreError` (a corrupt file, a newer format, no permission), saying what to do."""
+
+    async def close(self) -> None:
+        """Finish what was begun, then let go of everything. Idempotent."""
+
+    async def create(self, document: str, incarnation: str) -> DocumentInfo:
+        """The document, created with this incarnation unless it exists (then as it is)."""
+
+    async def documents(self, prefix: tuple[str, ...] = ()) -> list[DocumentInfo]:
+        """All documents whose key's leading segments equal these, in key order."""
+
+    async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
+        """For each commit in order, all in ONE transaction with one durability wait: idempotency by `entry.op_id`,
+        then the epoch fence (`epoch` must be the newest lease's that covers the document), then the expected offset,
+        then every guard, then field writes, then the entry with its hash, audit index rows and quarantine.
+        Independent outcomes. A document that was never created is a `StoreError`, `unknown_document`."""
+
+    async def read(self, document: str, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """Entries with offset > `after`, gap-free, in order, at most `limit`. Raises `Compacted` when the start is
+        gone."""
+
+    async def fields(self, document: str) -> tuple[int, list[FieldRow]]:
+        """One snapshot: (head, all guarded fields as of that head)."""
+
+    async def heads(self, documents: Sequence[str]) -> dict[str, int]:
+        """Current head offset of each (0 when unknown)."""
+
+    def hints(self) -> AsyncIterator[str]:
+        """Keys of documents that may have moved: wake-ups that may be lost, doubled or late, and carry no data. An
+        embedded store never needs them and yields nothing; `heads` is the poll that bounds staleness."""
+
+    async def checkpoint(self, document: str, offset: int, state: bytes) -> None:
+        """Keep the state after `offset`. The newest is what `load` gives; older ones may be dropped, except the
+        first that the log still continues from (the base of the oldest version that can be rebuilt)."""
+
+    async def load(self, document: str, upto: int | None = None) -> Checkpoint | None:
+        """The newest checkpoint (with an offset of at most `upto`), or None: then the log starts at 1."""
+
+    async def truncate(self, document: str, upto: int) -> int:
+        """Drop the update bytes of entries with offset <= `upto` (at most the newest checkpoint); headers, hashes
+        and op ids stay. Returns how many entries gave up their bytes. `read` then raises `Compacted` for them."""
+
+    async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
+        """The lease with a new, higher epoch, in [`AUTHORITY_ID_MIN`, `AUTHORITY_ID_END`). Raises
+        `NoAuthority(holder=, expires_at=)` while another holder's runs on a resource that covers a document in common.
+        A holder's name belongs to one process. One whose process is known to have ended counts as run out."""
+
+    async def renew(self, lease: Lease, ttl_s: float) -> Lease:
+        """The same lease, longer, also when it had run out. Raises `NoAuthority` when it has passed to another."""
+
+    async def release(self, lease: Lease) -> None:
+        """Let others acquire at once. Harmless when it has passed on already."""
+
+    async def audit(self, query: AuditQuery) -> list[Entry]:
+        """Entries that match, by index, never by a walk over the whole log."""
+
+    async def quarantine(self, document: str) -> list[Mapping[str, Any]]:
+        """What was refused: {offset, at, peer, reason, size, sha256, update (bytes or None when it made room)}."""

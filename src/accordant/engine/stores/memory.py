@@ -1,0 +1,254 @@
+"""A store in this process's memory: the whole contract, nothing kept after the process ends.
+
+It owns its dictionaries and must not know what a document means. No method awaits, so that each is atomic for the
+tasks of one event loop; it never fails for want of a disk, and its readers never wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from accordant.engine.stores.admission import Admitted, admit
+from accordant.engine.stores.audit_index import entry_words, matches, query_words
+from accordant.engine.stores.contract import (
+    Appended,
+    AuditQuery,
+    Checkpoint,
+    Commit,
+    Compacted,
+    DocumentInfo,
+    FieldRow,
+    Lease,
+    Outcome,
+    Refused,
+)
+from accordant.engine.stores.judgement import judge
+from accordant.engine.stores.leases import Claimant, HeldLease, grant, newest_epoch, prolong
+from accordant.types.entries import GENESIS, Entry, content_hash, entry_from
+from accordant.types.errors import Invalid, StoreError
+from accordant.types.limits import QUARANTINE_BYTES_MAX
+
+__all__ = ["MemoryStore"]
+
+
+@dataclass(slots=True)
+class _Row:
+    """An entry as it is kept. Text, and parsed for each reader, so that no reader can change what the next one
+    reads."""
+
+    header: str
+    update: bytes | None
+    hash: bytes
+
+
+@dataclass(slots=True)
+class _Document:
+    """One document. `newest_epoch` is set anew by each commit call; the rest is the log and what is derived from it."""
+
+    info: DocumentInfo
+    newest_epoch: int = 0
+    rows: list[_Row] = field(default_factory=list)
+    fields: dict[str, FieldRow] = field(default_factory=dict)
+    op_ids: dict[str, int] = field(default_factory=dict)
+    words: dict[str, list[int]] = field(default_factory=dict)
+    times: list[tuple[int, int]] = field(default_factory=list)
+    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
+    refused: dict[int, dict[str, Any]] = field(default_factory=dict)
+    refused_whole: deque[int] = field(default_factory=deque)
+    refused_bytes: int = 0
+    compacted: int = 0
+
+    @property
+    def head(self) -> int:
+        return len(self.rows)
+
+    def entry(self, offset: int) -> Entry:
+        row = self.rows[offset - 1]
+        return entry_from(offset, row.header, row.update, row.hash)
+
+    def landed(self, op_id: str) -> Appended | None:
+        offset = self.op_ids.get(op_id)
+        return None if offset is None else Appended(offset, self.rows[offset - 1].hash, duplicate=True)
+
+    def version(self, path: str) -> int:
+        row = self.fields.get(path)
+        return 0 if row is None else row.version
+
+    def append(self, admitted: Admitted) -> Appended:
+        commit, entry, offset = admitted.commit, admitted.commit.entry, self.head + 1
+        hash_ = content_hash(self.info.head_hash, offset, admitted.header, entry.update)
+        for write in commit.fields:
+            version = offset if write.version is None else write.version
+            self.fields[write.path] = FieldRow(write.path, write.value, version, write.by, write.at, write.state)
+        self.rows.append(_Row(admitted.header, entry.update, hash_))
+        self.info = replace(self.info, head=offset, head_hash=hash_)
+        if entry.op_id is not None:
+            self.op_ids[entry.op_id] = offset
+        for word in entry_words(entry):
+            self.words.setdefault(word, []).append(offset)
+        insort(self.times, (entry.at, offset))
+        if commit.refused is not None:
+            self._quarantine(commit.refused, offset, entry.at)
+        return Appended(offset, hash_)
+
+    def _quarantine(self, refused: Refused, offset: int, at: int) -> None:
+        self.refused[offset] = {
+            "offset": offset,
+            "at": at,
+            "peer": refused.peer,
+            "reason": refused.reason,
+            "size": len(refused.update),
+            "sha256": hashlib.sha256(refused.update).hexdigest(),
+            "update": refused.update,
+        }
+        self.refused_whole.append(offset)
+        self.refused_bytes += len(refused.update)
+        while self.refused_bytes > QUARANTINE_BYTES_MAX:
+            oldest = self.refused[self.refused_whole.popleft()]
+            self.refused_bytes -= oldest["size"]
+            oldest["update"] = None
+
+    def candidates(self, query: AuditQuery) -> Sequence[int]:
+        """The offsets that may match, ascending: the shortest list among the query's words, or the window of times."""
+        if words := query_words(query):
+            return min((self.words.get(word, []) for word in words), key=len)
+        if query.since is None and query.until is None:
+            return range(1, self.head + 1)
+        since = 0 if query.since is None else bisect_left(self.times, (query.since, 0))
+        until = self.head if query.until is None else bisect_left(self.times, (query.until, 0))
+        return sorted(offset for _, offset in self.times[since:until])
+
+
+class MemoryStore:
+    """`Store` in memory. `clock` gives seconds since 1970 and decides about leases."""
+
+    exclusive = True
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._documents: dict[str, _Document] = {}
+        self._leases: dict[str, HeldLease] = {}
+
+    async def open(self) -> None:
+        """Nothing to make ready."""
+
+    async def close(self) -> None:
+        """Nothing to let go of: a memory store that is opened again still has what it had."""
+
+    async def create(self, document: str, incarnation: str) -> DocumentInfo:
+        if document not in self._documents:
+            info = DocumentInfo(document, incarnation, 0, GENESIS, self._now_ms())
+            self._documents[document] = _Document(info)
+        return self._documents[document].info
+
+    async def documents(self, prefix: tuple[str, ...] = ()) -> list[DocumentInfo]:
+        found = (key for key in self._documents if tuple(key.split("/"))[: len(prefix)] == prefix)
+        return [self._documents[key].info for key in sorted(found)]
+
+    async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
+        ledger = self._known(document)
+        admitted = admit(commits)
+        ledger.newest_epoch = newest_epoch(self._leases.values(), document)
+        return [judge(ledger, epoch, one.commit) or ledger.append(one) for one in admitted]
+
+    async def read(self, document: str, after: int = 0, limit: int = 1000) -> list[Entry]:
+        found = self._documents.get(document)
+        if found is None:
+            return []
+        if after < found.compacted:
+            raise Compacted(max(found.checkpoints))
+        start = max(after, 0)
+        return [found.entry(offset) for offset in range(start + 1, min(start + limit, found.head) + 1)]
+
+    async def fields(self, document: str) -> tuple[int, list[FieldRow]]:
+        found = self._documents.get(document)
+        return (0, []) if found is None else (found.head, sorted(found.fields.values(), key=lambda row: row.path))
+
+    async def heads(self, documents: Sequence[str]) -> dict[str, int]:
+        return {key: self._documents[key].head if key in self._documents else 0 for key in documents}
+
+    async def hints(self) -> AsyncIterator[str]:
+        nobody: tuple[str, ...] = ()  # one process, so there is nobody to be woken up
+        for document in nobody:
+            yield document
+
+    async def checkpoint(self, document: str, offset: int, state: bytes) -> None:
+        found = self._known(document)
+        if not 0 <= offset <= found.head:
+            raise Invalid(f"there is no entry {offset}: the head is {found.head}", code="bad_offset", head=found.head)
+        hash_ = found.rows[offset - 1].hash if offset else GENESIS
+        kept = {**found.checkpoints, offset: Checkpoint(offset, hash_, state)}
+        first = min((at for at in kept if at >= found.compacted), default=offset)
+        found.checkpoints = {at: kept[at] for at in {first, max(kept)}}
+
+    async def load(self, document: str, upto: int | None = None) -> Checkpoint | None:
+        found = self._documents.get(document)
+        if found is None:
+            return None
+        usable = [offset for offset in found.checkpoints if upto is None or offset <= upto]
+        return found.checkpoints[max(usable)] if usable else None
+
+    async def truncate(self, document: str, upto: int) -> int:
+        found = self._documents.get(document)
+        if found is None or not found.checkpoints:
+            return 0
+        end = min(upto, max(found.checkpoints))
+        dropped = 0
+        for index in range(found.compacted, end):
+            dropped += found.rows[index].update is not None
+            found.rows[index].update = None
+        found.compacted = max(found.compacted, end)
+        found.checkpoints = {at: kept for at, kept in found.checkpoints.items() if at >= found.compacted}
+        return dropped
+
+    async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
+        lease = grant(self._leases.values(), resource, Claimant(holder), self._now_ms(), ttl_s)
+        self._leases[resource] = HeldLease(lease)
+        return lease
+
+    async def renew(self, lease: Lease, ttl_s: float) -> Lease:
+        longer = prolong(self._leases.values(), lease, self._now_ms(), ttl_s)
+        self._leases[lease.resource] = HeldLease(longer)
+        return longer
+
+    async def release(self, lease: Lease) -> None:
+        held = self._leases.get(lease.resource)
+        if held is not None and held.lease.epoch == lease.epoch:
+            self._leases[lease.resource] = HeldLease(replace(held.lease, expires_at=0))
+
+    async def audit(self, query: AuditQuery) -> list[Entry]:
+        found = self._documents.get(query.document)
+        if found is None:
+            return []
+        listed: list[Entry] = []
+        offsets = found.candidates(query)
+        for offset in offsets if query.oldest_first else reversed(offsets):
+            if len(listed) >= query.limit:
+                break
+            if matches(query, entry := found.entry(offset)):
+                listed.append(entry)
+        return listed
+
+    async def quarantine(self, document: str) -> list[Mapping[str, Any]]:
+        found = self._documents.get(document)
+        return [] if found is None else [dict(row) for row in found.refused.values()]
+
+    def _known(self, document: str) -> _Document:
+        if document not in self._documents:
+            raise StoreError(
+                f"there is no document {document!r} in this store",
+                code="unknown_document",
+                document=document,
+                landed=False,
+                hint="create it first",
+            )
+        return self._documents[document]
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)

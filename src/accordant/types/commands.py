@@ -1,0 +1,148 @@
+"""What one asks of a document, and what it answers: the only vocabulary between a handle and the authority.
+
+A handle in the same process and a peer on a websocket send the same commands, so they are values that travel as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accordant.types.errors import Invalid
+from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
+from accordant.types.readings import Basis, Token
+from accordant.types.regions import OPERATIONS, Kind
+
+__all__ = ["Committed", "Question", "ReadAnswer", "Submission", "Write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One intention on one region. `args` by operation (all JSON values):
+
+    guarded, guarded_map  commit {value} | delete {} | claim {ttl_s} | renew {ttl_s} | release {}   with `expect`
+    text                  insert {index, text} | append {text} | delete {index, count} | replace {old, new}
+                          | rethink {text} with `expect`   (indexes and counts are Unicode characters)
+    log                   append {items} | compact {items, upto, refs}
+    union_set             add {items} | discard {items}
+    counter               increment {by}
+    map                   set {value} | delete {}   with `key`
+    """
+
+    region: str
+    kind: Kind
+    op: str
+    key: str | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+    expect: Token | None = None
+
+    @property
+    def path(self) -> str:
+        """`region` or `region/key`."""
+        return self.region if self.key is None else f"{self.region}/{self.key}"
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        data: dict[str, Any] = {"region": self.region, "kind": self.kind.value, "op": self.op, "args": dict(self.args)}
+        if self.key is not None:
+            data["key"] = self.key
+        if self.expect is not None:
+            data["expect"] = self.expect.to_list()
+        return data
+
+    @classmethod
+    def from_json(cls, data: Any) -> Write:
+        """The write that `to_json` described; raises `Invalid`."""
+        match data:
+            case {"region": str(region), "kind": str(kind), "op": str(op)}:
+                pass
+            case _:
+                raise Invalid("a write names its region, kind and op", code="bad_command")
+        key, args, expect = data.get("key"), data.get("args", {}), data.get("expect")
+        if kind not in OPERATIONS or op not in OPERATIONS[Kind(kind)]:
+            raise Invalid(f"{kind!r} has no operation {op!r}", code="unknown_operation")
+        if not isinstance(args, Mapping) or not (key is None or isinstance(key, str)):
+            raise Invalid("a write's args are an object, its key a string", code="bad_command")
+        return cls(region, Kind(kind), op, key, dict(args), None if expect is None else Token.from_list(expect))
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Writes that land together in one entry, or not at all. `op_id` makes a retry harmless: the same id lands once."""
+
+    writes: tuple[Write, ...]
+    op_id: str
+    why: str | None = None
+    derived_from: tuple[Basis, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.writes) <= WRITES_PER_COMMIT_MAX:
+            raise Invalid(f"a submission has 1 to {WRITES_PER_COMMIT_MAX} writes", code="too_many_writes")
+        if self.why is not None and (not isinstance(self.why, str) or len(self.why) > WHY_CHARS_MAX):
+            raise Invalid(f"why= is a text of at most {WHY_CHARS_MAX} characters", code="bad_why")
+        if len(self.derived_from) > DERIVED_FROM_MAX:
+            raise Invalid(f"derived_from= names at most {DERIVED_FROM_MAX} readings", code="too_many_readings")
+        if not isinstance(self.op_id, str) or not 0 < len(self.op_id) <= 128:
+            raise Invalid("an op id is a text of 1 to 128 characters", code="bad_op_id")
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        data: dict[str, Any] = {"writes": [write.to_json() for write in self.writes], "op_id": self.op_id}
+        if self.why is not None:
+            data["why"] = self.why
+        if self.derived_from:
+            data["derived_from"] = [[basis.path, basis.token.to_list()] for basis in self.derived_from]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Any) -> Submission:
+        """The submission that `to_json` described; raises `Invalid`."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("writes"), list):
+            raise Invalid("a submission has a list of writes", code="bad_command")
+        bases: list[Basis] = []
+        for pair in data.get("derived_from", ()):
+            match pair:
+                case [str(path), token]:
+                    bases.append(Basis(path, Token.from_list(token)))
+                case _:
+                    raise Invalid("derived_from is a list of [path, token]", code="bad_command")
+        writes = tuple(map(Write.from_json, data["writes"]))
+        return cls(writes, data.get("op_id", ""), data.get("why"), tuple(bases))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Read one region (or one key of it). `at_least`: wait until the document has reached that version."""
+
+    region: str
+    kind: Kind
+    key: str | None = None
+    at_least: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """The JSON value of a region at a version. `entries` for logs: [ref, value, version, by, at] each."""
+
+    value: Any
+    token: Token
+    path: str
+    by: str | None = None
+    at: int | None = None
+    entries: tuple[tuple[Any, ...], ...] | None = None
+    claim: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A submission that landed, durably, at `version` (its log offset). `refs`: one list per write (log items, tags).
+
+    `duplicate`: this op id had landed before, at that version; nothing was done twice. `answers`: for a guarded write,
+    the fresh reading of its path, so that a writer can go on without reading again.
+    """
+
+    version: int
+    refs: tuple[tuple[str, ...], ...] = ()
+    duplicate: bool = False
+    answers: tuple[ReadAnswer | None, ...] = ()

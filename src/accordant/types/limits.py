@@ -1,0 +1,181 @@
+"""Every bound of the product in one place: the number, why it is that number, and what happens when it is reached.
+
+A bound never truncates: whoever reaches one gets a typed error naming it, and what they sent changes nothing.
+"""
+
+from typing import Final
+
+# -- values ---------------------------------------------------------------------------------------------------
+
+VALUE_DEPTH_MAX: Final = 32
+"""Nesting of one JSON value. yrs overflows the stack on deep values (200,000 levels kill the process). Beyond: `Invalid`."""
+
+VALUE_BYTES_MAX: Final = 1_048_576
+"""Canonical JSON bytes of one guarded value, log entry, set or map item: a record, not a file. Beyond: `Invalid`."""
+
+INTEGER_MAX: Final = 2**53 - 1
+"""Largest integer that JavaScript, Yjs and Python agree on. Beyond: `Invalid` (send a string)."""
+
+# -- names ----------------------------------------------------------------------------------------------------
+
+SEGMENT_CHARS_MAX: Final = 128
+"""One namespace segment, document name or agent handle: fits a log line and any file system. Beyond: `Invalid`."""
+
+REGION_NAME_CHARS_MAX: Final = 128
+"""A region's name (the Yjs root's name). Beyond: refused."""
+
+KEY_CHARS_MAX: Final = 512
+"""A key of a guarded map, map or set tag. Beyond: `Invalid`."""
+
+WHY_CHARS_MAX: Final = 2_000
+"""The reason given with a write: a sentence or a paragraph, kept for ever in the audit. Beyond: `Invalid`."""
+
+DERIVED_FROM_MAX: Final = 256
+"""Readings that one write may name as its basis: each is kept in the audit and checked. Beyond: `Invalid`."""
+
+WRITES_PER_COMMIT_MAX: Final = 500
+"""Writes in one transaction. pycrdt is quadratic in one transaction (16,000 items: 9 s, 4 GB). Beyond: `Invalid`."""
+
+# -- updates from peers ---------------------------------------------------------------------------------------
+
+UPDATE_BYTES_MAX: Final = 4_194_304
+"""One Yjs update. A 1 MB paste costs 4 ms to judge and apply; an offline merge of hours fits. Beyond: refused, split it."""
+
+STRUCTS_PER_UPDATE_MAX: Final = 20_000
+"""Structs in one update: bounds the time for which one peer holds the document (about 100 ms). Beyond: refused, split it."""
+
+CLIENTS_PER_UPDATE_MAX: Final = 1_024
+"""Client sections in one update: an offline merge holds a handful of one's own ids. Beyond: refused."""
+
+SQUASHABLE_RUN_MAX: Final = 64
+"""Neighbouring structs that an honest peer would have sent as one. 16,000 of them cost yrs 7.7 s and 6 GB. Beyond: refused."""
+
+NESTING_DEPTH_MAX: Final = 16
+"""Shared types inside shared types. Deep ones crash yrs on delete and Python on reading. Beyond: refused."""
+
+CLOCK_MAX: Final = 2**31
+"""Highest clock of one client id: beyond 2^32 yrs' documents are poisoned for good. Beyond: refused, take a new client id."""
+
+CLIENT_ID_MAX: Final = 2**53 - 1
+"""Highest client id that JavaScript can hold; larger ones are aliased silently by yrs. Beyond: refused."""
+
+AUTHORITY_ID_MIN: Final = 2**40
+AUTHORITY_ID_END: Final = 2**41
+"""Client ids of authorities, past and to come: the epoch itself, which is a time in milliseconds (years 2004 to 2039)."""
+
+# -- the document ---------------------------------------------------------------------------------------------
+
+REGION_ITEMS_MAX: Final = 1_000_000
+"""Default `max_items` of a region. Beyond: `Denied` with code `region_full`."""
+
+REGION_BYTES_MAX: Final = 64 * 1_048_576
+"""Default `max_bytes` of a region, counted on what was ever inserted and still lives. Beyond: `Denied`, `region_full`."""
+
+REGIONS_OPEN_MAX: Final = 1_024
+"""Roots in a document without a schema: anybody may create one, so somebody will. Beyond: refused."""
+
+BULK_CHUNK: Final = 200
+"""Items per transaction in a bulk insert (pycrdt is quadratic in one transaction); more are chunked by the engine."""
+
+DENIAL_PATHS_PER_SESSION_MAX: Final = 256
+"""Paths on which a session's denials are counted one by one; further paths share one counter, so failing stays bounded."""
+
+QUARANTINE_BYTES_MAX: Final = 16 * 1_048_576
+"""Refused updates kept per document. Beyond: the oldest give up their bytes, keeping hash, size, reason and peer."""
+
+OP_IDS_KEPT: Final = 10_000
+"""Recent op ids the authority answers from memory; older ones are answered by the store's index."""
+
+# -- the authority --------------------------------------------------------------------------------------------
+
+LEASE_S: Final = 10.0
+"""How long an authority may be silent before another process may take over: longer than any pause worth surviving."""
+
+BATCH_COMMITS_MAX: Final = 1_024
+"""Commits that share one durability wait: bounds memory and the delay of the first. The next ones form the next batch."""
+
+INBOX_MAX: Final = 10_000
+"""Commands waiting for one document. Beyond: callers wait (back-pressure); nothing is dropped."""
+
+CHECKPOINT_ENTRIES: Final = 1_000
+CHECKPOINT_BYTES: Final = 1_048_576
+"""A checkpoint is taken after so many entries, or bytes, whichever is first (and never cheaper than the state's own size)."""
+
+UPDATE_ATTEMPTS: Final = 16
+"""Rounds of read, derive, commit in `update(fn)`. Beyond: the last `Conflict` is raised."""
+
+CLAIM_TTL_MAX_S: Final = 86_400.0
+"""Longest claim on a key: a day. Beyond: `Invalid`; renew instead."""
+
+# -- the wire -------------------------------------------------------------------------------------------------
+
+FRAME_BYTES_MAX: Final = UPDATE_BYTES_MAX + 1_024
+"""One websocket frame: an update and its envelope. Beyond: the connection is closed with the documented code."""
+
+OUTBOX_BYTES_MAX: Final = 8 * 1_048_576
+"""Bytes waiting for one peer. Beyond: that peer loses its own connection and resyncs; the room is untouched."""
+
+AWARENESS_BYTES_MAX: Final = 16_384
+"""One awareness state: a cursor and a name. Beyond: refused."""
+
+KEEPALIVE_S: Final = 15.0
+"""Yjs clients reconnect when nothing arrives for 30 s; websocket pings do not count."""
+
+# -- the stores -----------------------------------------------------------------------------------------------
+
+DOCUMENTS_PER_STORE_MAX: Final = 2**23 - 1
+"""Documents in one embedded store: an entry's row id is (document, offset) in 63 bits. Beyond: `StoreError`."""
+
+ENTRIES_PER_DOCUMENT_MAX: Final = 2**40 - 1
+"""Entries of one document: the other half of that row id, 34 years at a thousand a second. Beyond: `StoreError`."""
+
+STORE_BUSY_S: Final = 5.0
+"""How long a write waits for another process that is writing the same file. Beyond: `StoreError`, `store_busy`."""
+
+WAL_PAGES_MAX: Final = 1_000
+"""Pages in the write-ahead log before the writer moves them into the file, after answering: 4 MB read at a restart."""
+
+WAL_BYTES_KEPT_MAX: Final = 64 * 1_048_576
+"""A write-ahead log that a burst made larger is cut to this when it is next used from its start."""
+
+TRUNCATE_CHUNK: Final = 500
+"""Entries that give up their bytes in one transaction, so that commits never wait for a whole truncation."""
+
+PATH_LEVELS_INDEXED_MAX: Final = 8
+"""Leading levels of a path with audit index rows of their own; a query below them filters what the eighth finds."""
+
+# -- updates from peers: delete sets --------------------------------------------------------------------------
+
+DELETE_RANGES_PER_UPDATE_MAX: Final = 262_144
+"""Deleted ranges in one update. A rejoining peer sends its whole tombstone set (77,000 ranges after 260,000 edits), so this
+is generous; it bounds memory (32 MB) and time (0.2 s). Beyond: refused."""
+
+# -- the coherence pass ---------------------------------------------------------------------------------------
+# The pass only reads and flags (I10), so here a bound stops the looking and the report says `truncated`.
+
+CLAIM_CHARS_MAX: Final = 1_000
+"""One statement. A longer "sentence" is data or an attack, and no rule can read it. Beyond: not read, `truncated`."""
+
+CLAIMS_MAX: Final = 20_000
+"""Statements of one document: a book. Beyond: the rest is not read, `truncated`."""
+
+PAIRS_PER_CLAIM_MAX: Final = 64
+"""Neighbours compared with one statement; near-duplicates beyond tell nothing new. Beyond: not compared, `truncated`."""
+
+PAIRS_MAX: Final = 400_000
+"""Pairs judged in one pass: under a minute on one core. Beyond: not judged, `truncated`."""
+
+FINDINGS_MAX: Final = 500
+"""Findings in each list of a report: nobody reads more before reconciling some. Beyond: left out, `truncated`."""
+
+FINDING_SIDES_MAX: Final = 8
+"""Further statements shown with one finding. Beyond: only counted."""
+
+# -- the probe ------------------------------------------------------------------------------------------------
+
+PROBE_MOVE_S: Final = 10.0
+"""One move of `accordant probe` on somebody's store: longer than any healthy write. Beyond: that interleaving is not testable."""
+
+LOG_DEAD_PER_UPDATE_MAX: Final = 1_024
+"""Log entries that one update may both insert and delete: they stay as tombstones, and ten bytes announce any number of
+them. An undone batch fits. Beyond: refused."""

@@ -1,0 +1,104 @@
+"""What a reader takes away: the value, its version, and the token that says when and by whom it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from accordant.types.errors import Invalid
+
+__all__ = ["Basis", "Claim", "LogItem", "Reading", "Token", "basis_of"]
+
+T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741 - the item type of a log
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The fencing token of one reading (I6). It travels with the reader; the authority keeps nothing per agent name.
+
+    `epoch`: the authority that answered. `incarnation`: which life of the document. `version`: log offset of the last write
+    of what was read (0: never written). `generation`: the reader's session, itself a log offset, never reused.
+    """
+
+    epoch: int
+    incarnation: str
+    version: int
+    generation: int
+
+    def to_list(self) -> list[Any]:
+        """[epoch, incarnation, version, generation], for the wire."""
+        return [self.epoch, self.incarnation, self.version, self.generation]
+
+    @classmethod
+    def from_list(cls, data: Any) -> Token:
+        """The token of `to_list`; raises `Invalid`."""
+        match data:
+            case [int(epoch), str(incarnation), int(version), int(generation)]:
+                return cls(epoch, incarnation, version, generation)
+        raise Invalid("not a reading's token", code="bad_token")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """A value as it was at one version. Pass it as `expect=` to replace what was read, or in `derived_from=`."""
+
+    value: T
+    version: int
+    token: Token
+    path: str
+    by: str | None = None
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogItem(Generic[I]):
+    """One entry of a log region: its stable `ref`, its value, and who appended it in which version."""
+
+    ref: str
+    value: I
+    version: int
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogReading(Reading[T]):
+    """A reading of a log: `.value` is the plain list, `.entries` the same with refs and authors."""
+
+    entries: Sequence[LogItem[Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Reading[T]):
+    """A held key of a guarded map: a reading whose version is the fencing token; valid until `until` (ms since 1970)."""
+
+    key: str = ""
+    until: int = 0
+
+    @property
+    def fence(self) -> int:
+        """The fencing token to hand to anything outside that the claim protects: it only ever grows."""
+        return self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """One thing that a write was derived from."""
+
+    path: str
+    token: Token
+
+
+def basis_of(reading: Any) -> Basis:
+    """The basis that a reading stands for; raises `Invalid` for anything that is not a reading."""
+    if isinstance(reading, Reading):
+        return Basis(reading.path, reading.token)
+    if isinstance(reading, Basis):
+        return reading
+    if isinstance(reading, Mapping) and "path" in reading:
+        return Basis(str(reading["path"]), Token.from_list(reading.get("token")))
+    raise Invalid(
+        f"{type(reading).__name__} is not a reading: pass what read() returned, not its value", code="not_a_reading"
+    )

@@ -1,0 +1,217 @@
+"""What a region is: its kind, its rules, its item type. A schema chooses one kind per region; there is no default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from accordant.types.errors import Invalid, SchemaError
+from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX
+from accordant.types.values import storable
+
+__all__ = ["GUARDED_ROOT", "OPERATIONS", "Kind", "RegionSpec", "Rules", "Schema"]
+
+GUARDED_ROOT = "guarded"
+"""The root map that holds every guarded field, written by the authority alone."""
+
+
+class Kind(StrEnum):
+    """The region kinds, in standard CRDT terms."""
+
+    GUARDED = "guarded"
+    GUARDED_MAP = "guarded_map"
+    TEXT = "text"
+    LOG = "log"
+    UNION_SET = "union_set"
+    COUNTER = "counter"
+    MAP = "map"
+    XML = "xml"
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the authority alone writes it, under compare-and-swap."""
+        return self in (Kind.GUARDED, Kind.GUARDED_MAP)
+
+
+OPERATIONS: Mapping[Kind, frozenset[str]] = {
+    Kind.GUARDED: frozenset({"commit", "delete"}),
+    Kind.GUARDED_MAP: frozenset({"commit", "delete", "claim", "renew", "release"}),
+    Kind.TEXT: frozenset({"insert", "append", "delete", "replace", "rethink"}),
+    Kind.LOG: frozenset({"append", "compact"}),
+    Kind.UNION_SET: frozenset({"add", "discard"}),
+    Kind.COUNTER: frozenset({"increment"}),
+    Kind.MAP: frozenset({"set", "delete"}),
+    Kind.XML: frozenset({"edit"}),
+}
+"""Operation names per kind: the words of `allow=`, of the audit and of every surface."""
+
+OWNER_ONLY = frozenset({"rethink", "compact"})
+"""Operations that rewrite what others wrote: nobody has them until `writers=` or `allow=` says who."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Who may do what in a region, and how much fits. Built by `region(...)`."""
+
+    writers: frozenset[str] | None = None
+    allow: Mapping[str, frozenset[str]] | None = None
+    max_items: int = REGION_ITEMS_MAX
+    max_bytes: int = REGION_BYTES_MAX
+    validators: tuple[Callable[[Any], Any], ...] = ()
+    lww: str | None = None
+    default: Any = None
+
+    def permits(self, operation: str, agent: str, roles: frozenset[str]) -> bool:
+        """Whether this agent may perform this operation here. Pure; called for every decoded operation of a peer too.
+
+        `writers` closes the region to everybody else. `allow` maps `"*"`, an agent's name or `"role:<role>"` to operation
+        names. `append` is implied by `insert`. Owner-only operations need to be granted by one of the two.
+        """
+        names = {agent, *(f"role:{role}" for role in roles)}
+        if self.writers is not None and not names & self.writers:
+            return False
+        if self.allow is None:
+            return operation not in OWNER_ONLY or self.writers is not None
+        granted: set[str] = set()
+        for name in ("*", *names):
+            granted |= self.allow.get(name, frozenset())
+        return operation in granted or (operation == "append" and "insert" in granted)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSpec:
+    """One region of a schema. `item` is the pydantic type of its values, or None where any JSON value is welcome."""
+
+    name: str
+    kind: Kind
+    item: Any = None
+    rules: Rules = field(default_factory=Rules)
+
+    def dump(self, value: Any) -> Any:
+        """The JSON value to store for a Python value; raises `Invalid` when it does not fit the item type or a validator."""
+        if self.item is not None:
+            adapter = _adapter(self.item)
+            try:
+                checked = adapter.validate_python(value)
+                value = adapter.dump_python(checked, mode="json")
+            except ValidationError as error:
+                raise self._invalid(error) from error
+            except ValueError as error:  # pydantic's serializer on what cannot be JSON
+                raise Invalid(f"{self.name}: {error}", code="invalid_value", path=self.name) from error
+        return self._validated(storable(value))
+
+    def check(self, value: Any) -> Any:
+        """A JSON value that came from a peer, canonical and fitting; raises `Invalid`."""
+        value = storable(value)
+        if self.item is not None:
+            try:
+                _adapter(self.item).validate_python(value)
+            except ValidationError as error:
+                raise self._invalid(error) from error
+        return self._validated(value)
+
+    def load(self, value: Any) -> Any:
+        """The Python value of a stored JSON value."""
+        if self.item is None or value is None:
+            return value
+        try:
+            return _adapter(self.item).validate_python(value)
+        except ValidationError as error:
+            raise self._invalid(error) from error
+
+    def _validated(self, value: Any) -> Any:
+        for validator in self.rules.validators:
+            name = getattr(validator, "__name__", type(validator).__name__)
+            try:
+                verdict = validator(value)
+            except (ValueError, AssertionError) as error:
+                raise Invalid(f"{self.name}: {error}", code=f"rejected_by:{name}", path=self.name) from error
+            if verdict is False:
+                raise Invalid(f"{self.name}: {name} rejected the value", code=f"rejected_by:{name}", path=self.name)
+        return value
+
+    def _invalid(self, error: ValidationError) -> Invalid:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        text = f"{self.name}: {first['msg']}" + (f" at {where}" if where else "")
+        return Invalid(text, code="invalid_value", path=self.name, at_field=where, problems=error.error_count())
+
+    def describe(self) -> dict[str, Any]:
+        """The region as JSON values: what is recorded in the log and shown by `doctor`; item types as JSON Schema."""
+        rules = self.rules
+        shown: dict[str, Any] = {"kind": self.kind.value}
+        if rules.writers is not None:
+            shown["writers"] = sorted(rules.writers)
+        if rules.allow is not None:
+            shown["allow"] = {who: sorted(operations) for who, operations in sorted(rules.allow.items())}
+        if rules.max_items != REGION_ITEMS_MAX:
+            shown["max_items"] = rules.max_items
+        if rules.max_bytes != REGION_BYTES_MAX:
+            shown["max_bytes"] = rules.max_bytes
+        if rules.lww is not None:
+            shown["lww"] = rules.lww
+        if rules.default is not None:
+            shown["default"] = self.dump(rules.default)
+        return shown
+
+    @classmethod
+    def from_description(cls, name: str, shown: Mapping[str, Any]) -> RegionSpec:
+        """The region that `describe` described, without its Python item type; raises `Invalid`."""
+        try:
+            allow = shown.get("allow")
+            writers = shown.get("writers")
+            rules = Rules(
+                writers=None if writers is None else frozenset(map(str, writers)),
+                allow=None if allow is None else {str(who): frozenset(map(str, ops)) for who, ops in allow.items()},
+                max_items=int(shown.get("max_items", REGION_ITEMS_MAX)),
+                max_bytes=int(shown.get("max_bytes", REGION_BYTES_MAX)),
+                lww=shown.get("lww"),
+                default=shown.get("default"),
+            )
+            return cls(name, Kind(shown["kind"]), None, rules)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise Invalid(f"not a region description: {name}", code="bad_schema") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The regions of a document. An *open* schema (no class was given) accepts further roots with merge rules only."""
+
+    name: str
+    regions: Mapping[str, RegionSpec]
+    is_open: bool = False
+
+    @classmethod
+    def open(cls) -> Schema:
+        """The schema of a document that was opened without one."""
+        return cls("document", {}, is_open=True)
+
+    def region(self, name: str) -> RegionSpec | None:
+        """The region of that name, or None."""
+        return self.regions.get(name)
+
+    def describe(self) -> dict[str, Any]:
+        """The schema as JSON values."""
+        return {"name": self.name, "regions": {name: spec.describe() for name, spec in self.regions.items()}}
+
+    @classmethod
+    def from_description(cls, shown: Mapping[str, Any]) -> Schema:
+        """The schema that `describe` described; raises `Invalid`."""
+        regions = shown.get("regions")
+        if not isinstance(regions, Mapping):
+            raise Invalid("not a schema description", code="bad_schema")
+        specs = {str(name): RegionSpec.from_description(str(name), spec) for name, spec in regions.items()}
+        return cls(str(shown.get("name", "document")), specs, is_open=not specs)
+
+
+@lru_cache(maxsize=1024)
+def _adapter(item: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(item)
+    except Exception as error:  # pydantic raises several kinds for types it cannot handle
+        raise SchemaError(f"{item!r} is not a type that pydantic can validate: {error}") from error
