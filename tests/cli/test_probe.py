@@ -12,19 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from accordant.cli.probe import probe, table
+from accordant.cli.main import app
+from accordant.cli.probe import table
 from accordant.testing.interleaving import INTERLEAVINGS, Finding, Verdict, judge
 
 HERE = Path(__file__).parent
 NAMES = [interleaving.name for interleaving in INTERLEAVINGS]
 UPDATE, ABA, RECREATED, LATE, RESTART = NAMES
-
-app = typer.Typer()
-app.command()(probe)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +31,7 @@ def _stores_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*words: str, exit_code: int) -> str:
     """Standard output of the command, which has to end with that exit code."""
-    result = CliRunner().invoke(app, [*words])
+    result = CliRunner().invoke(app, ["probe", *words])
     assert result.exit_code == exit_code, (result.exit_code, result.output, result.exception)
     return result.stdout
 
@@ -159,7 +156,7 @@ def test_a_store_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stores.EnteredStore, "__enter__", lambda self: kept.append(self) or original(self))
     run("python:probe_stores:EnteredStore", exit_code=0)
     assert stores.EnteredStore.entered == ["entered", "left"]
-    assert {value for value, _ in kept[0].records.values()} == {None}
+    assert [value for value, _ in kept[0].records.values()] == [None] * len(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +174,7 @@ def test_a_store_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_target_that_names_no_store_is_a_usage_error(target: str, says: str) -> None:
     """A wrong target ends with 2 and says what is wrong with it."""
-    result = CliRunner().invoke(app, [target])
+    result = CliRunner().invoke(app, ["probe", target])
     assert result.exit_code == 2
     assert says in result.stderr
 
@@ -192,7 +189,7 @@ def test_json_that_is_no_object_is_a_usage_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("store", "says"), [("ForgettingStore", "was read back"), ("bad_factory", "no such server")])
 def test_a_store_that_fails_by_itself_is_no_verdict(store: str, says: str) -> None:
     """A store that cannot keep a record, or cannot be opened, ends with 1 and says why; no verdict is printed."""
-    result = CliRunner().invoke(app, [f"python:probe_stores:{store}"])
+    result = CliRunner().invoke(app, ["probe", f"python:probe_stores:{store}"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert says in result.stderr
 
@@ -201,8 +198,7 @@ def test_a_missing_extra_is_named() -> None:
     """Without LangGraph the command ends with 3 and names the extra to install."""
     program = (
         "import sys; sys.modules['langgraph'] = None\n"
-        "import typer; from accordant.cli.probe import probe\n"
-        "app = typer.Typer(); app.command()(probe); app(['langgraph:InMemoryStore'])"
+        "from accordant.cli.main import app; app(['probe', 'langgraph:InMemoryStore'])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 3, done.stderr

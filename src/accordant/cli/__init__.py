@@ -1,1 +1,1 @@
-"""The command line: shows what the rooms below decide, and decides nothing itself."""
+"""The command line. `main` names the commands; each command has a file of its own, loaded when it is called."""

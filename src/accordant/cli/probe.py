@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
-import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from accordant.cli.probe_targets import TARGETS, MissingExtra, open_target
+from accordant.cli.output import AsJson, Exit, console, plain, print_json, wants_json
+from accordant.cli.probe_targets import TARGETS, open_target
 from accordant.testing.interleaving import Finding, Verdict, play, update_lost
-from accordant.testing.stage import Unusable
-from accordant.types.errors import Invalid
+from accordant.types.errors import AccordantError
 
 __all__ = ["examine", "probe", "report", "table"]
-
-EXIT_UNEXPECTED, EXIT_USAGE, EXIT_MISSING_EXTRA, EXIT_FINDINGS = 1, 2, 3, 4
 
 STYLES = {
     Verdict.LOST: "bold red",
@@ -34,7 +29,7 @@ STYLES = {
 
 def probe(
     target: Annotated[str, typer.Argument(help="; ".join(f"{name}: {what}" for name, what in TARGETS.items()))],
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, also when standard output is a terminal.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Force the interleavings that lose updates on any store, and say what it does.
 
@@ -42,28 +37,27 @@ def probe(
 
     Example: accordant probe langgraph:InMemoryStore
     """
-    try:
-        findings = asyncio.run(examine(target, run_id=secrets.token_hex(4)))
-    except MissingExtra as missing:
-        _fail(f"{missing.message}: {missing.install}", EXIT_MISSING_EXTRA)
-    except Invalid as wrong:
-        _fail(str(wrong), EXIT_USAGE)
-    except Unusable as unusable:
-        _fail(f"{target} cannot be examined: {unusable}", EXIT_UNEXPECTED)
-    except Exception as error:  # somebody else's code: whatever it raises is news about it, not a crash of ours
-        _fail(f"{target} failed: {type(error).__name__}: {error}", EXIT_UNEXPECTED)
-    if as_json or not sys.stdout.isatty():
-        print(json.dumps(report(target, findings), indent=2, ensure_ascii=False))
+    findings = asyncio.run(examine(target, run_id=secrets.token_hex(4)))
+    if wants_json(as_json):
+        print_json(report(target, findings))
     else:
-        Console().print(table(target, findings))
+        console().print(table(target, findings))
     if update_lost(findings):
-        raise typer.Exit(EXIT_FINDINGS)
+        raise typer.Exit(Exit.FINDINGS)
 
 
 async def examine(target: str, *, run_id: str) -> list[Finding]:
-    """Open the target, play every interleaving on it, close it."""
-    async with open_target(target) as subject:
-        return await play(subject, run_id)
+    """Open the target, play every interleaving on it, close it; raises `AccordantError` where that cannot be done."""
+    try:
+        async with open_target(target) as subject:
+            return await play(subject, run_id)
+    except AccordantError:
+        raise
+    except Exception as error:  # somebody else's code: whatever it raises is news about it, and no crash of ours
+        text = f"{target} cannot be examined: {type(error).__name__}: {error}"
+        raise AccordantError(
+            text, code="store_unusable", hint="make one write and one read work, then repeat"
+        ) from error
 
 
 def report(target: str, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -96,15 +90,7 @@ def table(target: str, findings: Sequence[Finding]) -> Table:
     shown.add_column("verdict")
     shown.add_column("what happened")
     for finding in findings:
-        style = STYLES[finding.verdict]
-        shown.add_row(finding.interleaving, f"[{style}]{finding.verdict.value}[/]", _plain(finding.detail))
+        shown.add_row(
+            finding.interleaving, plain(finding.verdict.value, STYLES[finding.verdict]), plain(finding.detail)
+        )
     return shown
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")  # a store's own words are not rich's markup
-
-
-def _fail(text: str, exit_code: int) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(exit_code)

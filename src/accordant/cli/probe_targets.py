@@ -28,10 +28,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accordant.cli.output import MissingExtra
 from accordant.testing.stage import Refused, Seen, Subject, Unusable
 from accordant.types.errors import AccordantError, Invalid
 
-__all__ = ["TARGETS", "MissingExtra", "open_target"]
+__all__ = ["TARGETS", "open_target"]
 
 TARGETS: Mapping[str, str] = {
     "dict": "a Python dict that agents share",
@@ -41,13 +42,6 @@ TARGETS: Mapping[str, str] = {
     "python:MODULE:FACTORY": "any object with get and put, or read and commit, that FACTORY() returns",
     "accordant": "this product",
 }
-
-
-class MissingExtra(AccordantError):
-    """Something that is not installed is needed. Field: `install`, the words to install it."""
-
-    status = "invalid"
-    code_default = "missing_extra"
 
 
 @asynccontextmanager
@@ -70,8 +64,8 @@ async def open_target(target: str) -> AsyncIterator[Subject]:
                     ours = await stack.enter_async_context(OwnStore(Path(folder) / "probe.db"))
                     yield ObjectSubject(ours)
             case _:
-                known = ", ".join(TARGETS)
-                raise Invalid(f"{target!r} is no target; there are: {known}", code="unknown_target")
+                known = f"there are: {', '.join(TARGETS)}"
+                raise Invalid(f"{target!r} is no target of the probe", code="unknown_target", hint=known)
 
 
 @dataclass(slots=True)
@@ -270,7 +264,8 @@ def _factory(words: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name and (module_name == missing.name or module_name.startswith(f"{missing.name}.")):
             raise Invalid(f"there is no module {module_name}", code="unknown_target") from missing
-        raise MissingExtra(f"{module_name} needs {missing.name}", install=f"pip install {missing.name}") from missing
+        text = f"{module_name} needs {missing.name}, which is not installed here"
+        raise AccordantError(text, code="missing_extra", hint=f"pip install {missing.name}") from missing
     factory = getattr(module, name, None)
     if not callable(factory):
         raise Invalid(f"{module_name} has no callable {name}", code="unknown_target")
@@ -281,8 +276,7 @@ def _langgraph_factory(words: str) -> Any:
     try:
         from langgraph.store.memory import InMemoryStore
     except ModuleNotFoundError as missing:
-        text = f"LangGraph's stores need the extra langgraph ({missing.name} is not installed)"
-        raise MissingExtra(text, install="pip install 'accordant[langgraph]'") from missing
+        raise MissingExtra("examining LangGraph's stores", "langgraph") from missing
     return InMemoryStore if words == "InMemoryStore" else _factory(words)
 
 

@@ -22,7 +22,7 @@ _COPIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Index pairs (earlier, later) in a fixed order; `is_truncated` when some claim had more neighbours than the bound."""
+    """Index pairs (earlier, later) in a fixed order; `is_truncated`: some claim had too many neighbours."""
 
     pairs: tuple[tuple[int, int], ...]
     is_truncated: bool

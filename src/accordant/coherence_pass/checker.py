@@ -54,7 +54,7 @@ class CheckerConfig:
 
 
 class Checker:
-    """Checks documents under one configuration. `clock` gives seconds; it is asked only for `took_ms` and the budget."""
+    """Checks documents under one configuration. `clock` gives seconds; only for `took_ms` and the budget."""
 
     def __init__(self, config: CheckerConfig | None = None, clock: Callable[[], float] = time.perf_counter) -> None:
         self.config = config or CheckerConfig()
@@ -63,7 +63,7 @@ class Checker:
     def run(
         self, passages: Sequence[Passage], *, document_id: str, version: int, now: int | None = None
     ) -> CoherenceReport:
-        """The report on these passages. `now` (ms since 1970) is only written down; equal input gives equal findings."""
+        """The report on these passages. `now` (ms since 1970) is only written down."""
         started = self._clock()
         extracted = claims_of(passages, self.config.claims_max)
         blocked = candidate_pairs(extracted.claims, self.config.pairs_per_claim_max)
@@ -80,7 +80,10 @@ class Checker:
             n_claims=len(extracted.claims),
             n_pairs_considered=len(blocked.pairs),
             n_pairs_scored=judged.n_scored,
-            truncated=extracted.is_truncated or blocked.is_truncated or judged.is_cut or max(len(definite), len(possible)) > most,
+            truncated=extracted.is_truncated
+            or blocked.is_truncated
+            or judged.is_cut
+            or max(len(definite), len(possible)) > most,
             checker=CHECKER,
             took_ms=round((self._clock() - started) * 1_000, 3),
             incremental=False,

@@ -1,4 +1,4 @@
-"""Passages into claims: every statement and keyed fact of a document in a fixed order, each with who wrote it and where.
+"""Passages into claims: every statement and keyed fact of a document in a fixed order, with who wrote it and where.
 
 Knows reading and splitting; compares nothing. The same passages give the same claims, ids included.
 """
@@ -114,7 +114,9 @@ class _Extraction:
         reading = replace(read_statement(sentence), tense="")  # a key has a value at any time
         optional = _region_stems(passage) if fact.is_anchored else frozenset()
         normal = f"{fact.subject}|{fact.attribute}|{fact.value}".casefold()
-        return self._claim(passage, normal, fact.start, fact.end, _scope(passage.heading), reading, written, fact, optional)
+        return self._claim(
+            passage, normal, fact.start, fact.end, _scope(passage.heading), reading, written, fact, optional
+        )
 
     def _claim(
         self,
@@ -135,7 +137,8 @@ class _Extraction:
         if fact is not None and not passage.is_prose:  # the bare JSON value would not say what it is about
             text = f"{fact.subject} {fact.attribute}: {fact.value}".strip()
         authors, version, at = written
-        return Claim(_digest(passage.path, digest, place), digest, passage, start + passage.offset, end + passage.offset,
+        name = _digest(passage.path, digest, place)
+        return Claim(name, digest, passage, start + passage.offset, end + passage.offset,
                      text[:CLAIM_CHARS_MAX], authors, version, at, scope, reading, optional, fact)  # fmt: skip
 
 

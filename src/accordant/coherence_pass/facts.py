@@ -1,6 +1,6 @@
 """Facts with a key: `key: value` lines and JSON objects as (subject, attribute) -> value, and the prose inside them.
 
-What an object is about comes from a field that names it, else from the path it stands at. Values are compared elsewhere.
+What an object is about comes from a field that names it, else from the path where it stands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from accordant.types.limits import CLAIM_CHARS_MAX, CLAIMS_MAX, VALUE_DEPTH_MAX
 
 __all__ = ["Fact", "Found", "facts_of_json", "facts_of_lines"]
 
-_LINE: Final = re.compile(r"^[ \t]*(?:[-+]\s+)?(?P<key>[A-Za-z][\w ./()-]{0,48}?)\s*(?::|=(?!=))\s+(?P<value>\S.{0,119}?)[ \t]*$", re.MULTILINE)
+_LINE: Final = re.compile(
+    r"^[ \t]*(?:[-+]\s+)?(?P<key>[A-Za-z][\w ./()-]{0,48}?)\s*(?::|=(?!=))\s+(?P<value>\S.{0,119}?)[ \t]*$",
+    re.MULTILINE,
+)
 _WORDS: Final = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)*")
 _CODE: Final = re.compile(r"[(){}\[\]<>\\]|://|[?:,]$")
 _VALUE_WORDS_MAX: Final = 6
@@ -28,7 +31,7 @@ _SEARCH_CHARS_MAX: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`value` is what is said of `attribute` of `subject`. `is_anchored`: the subject was named, by a field or a path."""
+    """`value` is what is said of `attribute` of `subject`. `is_anchored`: a field or a path names the subject."""
 
     subject: str
     attribute: str
@@ -58,7 +61,16 @@ def facts_of_lines(text: str, subject: str, is_anchored: bool) -> Found:
         after = match.end()
         attribute = _attribute(match["key"])
         if counts[attribute] == 1:
-            facts.append(Fact(subject, attribute, match["value"].rstrip(".,;"), match.start("key"), match.end("value"), is_anchored))
+            facts.append(
+                Fact(
+                    subject,
+                    attribute,
+                    match["value"].rstrip(".,;"),
+                    match.start("key"),
+                    match.end("value"),
+                    is_anchored,
+                )
+            )
     prose.append((after, len(text)))
     return Found(tuple(facts), tuple(span for span in prose if span[0] < span[1]))
 
@@ -77,9 +89,7 @@ def facts_of_json(passage: Passage) -> Found | None:
     home = "" if passage.ref is not None else _spaced(passage.path)
     for subject, is_anchored, attribute, value in _leaves(data, home, passage.ref is None, VALUE_DEPTH_MAX):
         start, end = cursor.span(value)
-        if isinstance(value, str) and len(_WORDS.findall(value)) > _VALUE_WORDS_MAX:
-            prose.append((start + 1, max(start + 1, end - 1)))
-        elif isinstance(value, str) and attribute in lexicon.MULTI_VALUED and " " in value.strip():
+        if isinstance(value, str) and _is_sentence(attribute, value):
             prose.append((start + 1, max(start + 1, end - 1)))
         elif attribute and attribute not in lexicon.MULTI_VALUED:
             facts.append(Fact(subject, attribute, _shown(value), start, end, is_anchored))
@@ -105,7 +115,9 @@ class _Cursor:
         return 0, min(len(self._text), CLAIM_CHARS_MAX)
 
 
-def _leaves(value: Any, subject: str, is_anchored: bool, depth: int, attribute: str = "") -> Iterator[tuple[str, bool, str, Any]]:
+def _leaves(
+    value: Any, subject: str, is_anchored: bool, depth: int, attribute: str = ""
+) -> Iterator[tuple[str, bool, str, Any]]:
     if isinstance(value, dict) and depth:
         named = next((value[key] for key in lexicon.SUBJECT_KEYS if isinstance(value.get(key), str)), None)
         if named is not None and len(named) <= CLAIM_CHARS_MAX:
@@ -127,9 +139,19 @@ def _leaves(value: Any, subject: str, is_anchored: bool, depth: int, attribute: 
 def _is_fact(key: str, value: str) -> bool:
     attribute = _attribute(key)
     words = attribute.split()
-    if not words or len(words) > _KEY_WORDS_MAX or attribute in lexicon.MULTI_VALUED or words[0] in lexicon.MULTI_VALUED:
+    if (
+        not words
+        or len(words) > _KEY_WORDS_MAX
+        or attribute in lexicon.MULTI_VALUED
+        or words[0] in lexicon.MULTI_VALUED
+    ):
         return False
     return len(value.split()) <= _VALUE_WORDS_MAX and not _CODE.search(value)
+
+
+def _is_sentence(attribute: str, value: str) -> bool:
+    is_remark = attribute in lexicon.MULTI_VALUED and " " in value.strip()
+    return is_remark or len(_WORDS.findall(value)) > _VALUE_WORDS_MAX
 
 
 def _attribute(key: str) -> str:

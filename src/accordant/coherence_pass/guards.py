@@ -1,7 +1,7 @@
 """When two statements may be compared at all: the subject guard and the scope guard that every rule passes through.
 
-A rule's hit counts as a contradiction only where both say the same of the same thing, at one time, in one scope. Words
-missing on both sides mean two subjects: nothing is reported. Every lesser doubt makes the hit `possible`, with its reason.
+A rule's hit counts as a contradiction only where both speak of one thing, at one time, in one scope. Words that
+are missing on both sides mean two subjects: nothing is reported. Lesser doubts make the hit `possible`, and are named.
 """
 
 from __future__ import annotations

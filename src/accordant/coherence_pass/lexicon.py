@@ -13,20 +13,20 @@ def _set(text: str) -> frozenset[str]:
 
 
 FUNCTION_WORDS: Final = _set(
-    "a an the this that these those there here it its they them their he she his her we our us you your i my me one who "
-    "whom which what whose as at by for from in into of on onto off out over per to up upon via with within than then so "
-    "such too very just only also both and or but yet about around because since until till "
-    "is are was were be been being am 's do does did doing done has have had having will would shall should can could "
-    "may might must need needs ought let lets each every all any own same still now currently today presently "
-    "already however therefore thus hence indeed exactly precisely actually e.g i.e etc again ever always "
-    "approximately roughly circa nearly almost"
+    "a an the this that these those there here it its they them their he she his her we our us you your i my me "
+    "one who whom which what whose as at by for from in into of on onto off out over per to up upon via with "
+    "within than then so such too very just only also both and or but yet about around because since until till "
+    "is are was were be been being am 's do does did doing done has have had having will would shall should can "
+    "could may might must need needs ought let lets each every all any own same still now currently today "
+    "presently already however therefore thus hence indeed exactly precisely actually e.g i.e etc again ever "
+    "always approximately roughly circa nearly almost"
 )
 """Words that never make two statements different. Negators, conditions and relations are not among them."""
 
 LIGHT_VERBS: Final = _set(
     "get give take hold include contain stand amount sit come make keep schedule plan set run happen occur place "
-    "measure record report estimate reach equal remain become allot allow able permit let allocate way "
-    "available exist value figure number date according kept held stood got gave given took taken came made ran set"
+    "measure record report estimate reach equal remain become allot allow able permit let allocate way available "
+    "exist value figure number date according kept held stood got gave given took taken came made ran"
 )
 """Verbs and nouns that only tie a subject to its value ("stands at", "is given", "is scheduled for")."""
 
@@ -36,19 +36,28 @@ NEGATING_VERBS: Final = _set("lack lacks lacked")
 PRONOUN_SUBJECTS: Final = _set("it they this these those that he she both such")
 """A statement that begins with one of these speaks of something outside it, so it proves nothing by itself."""
 
+SUBJECTLESS: Final = _set(
+    "indicates returns specifies similar allows prevents enables disables sets gets same rejected resolved like "
+    "see use without with"
+)
+"""First words of a remark whose subject is somewhere else."""
+
 HEDGES: Final = _set(
     "might could should would maybe perhaps possibly probably suppose assume assuming suggest suggests consider "
-    "unclear unknown whether hypothetically ideally propose proposes proposal example e.g think thinks believe believes "
-    "claims guess seems appears unsure likely unlikely ought wants want hope hopes expect expects said says"
+    "unclear unknown whether hypothetically ideally propose proposes proposal example e.g think thinks believe "
+    "believes claims guess seems appears unsure likely unlikely ought wants want hope hopes expect expects said "
+    "says"
 )
 """Not asserted by its writer: never a definite contradiction."""
 
-SOME: Final = _set("some several many few most certain other another various sometimes often usually mostly partly rarely")
+SOME: Final = _set(
+    "some several many few most certain other another various sometimes often usually mostly partly rarely"
+)
 """Quantifiers under which a statement and its denial can both be true."""
 
 REVISIONS: Final = _set(
-    "previously formerly originally initially earlier instead replaced replaces corrected changed changes rename renamed "
-    "superseded supersedes obsolete deprecated correction outdated migrated became switched anymore "
+    "previously formerly originally initially earlier instead replaced replaces corrected changed changes rename "
+    "renamed superseded supersedes obsolete deprecated correction outdated migrated became switched anymore "
     "raised lowered bumped"
 )
 """Words that tell how something came to be: two values in one history do not contradict."""
@@ -60,7 +69,9 @@ CONDITIONS: Final = _set("if unless when whenever while once where provided assu
 PAST: Final = _set("was were had did")
 PRESENT: Final = _set("is are has have does do will now currently today can must may")
 FUTURE: Final = _set("will won't shall")
-FINITE: Final = PAST | PRESENT | _set("should might could would shall doesn't don't didn't can't won't isn't aren't wasn't")
+FINITE: Final = (
+    PAST | PRESENT | _set("should might could would shall doesn't don't didn't can't won't isn't aren't wasn't")
+)
 
 OPPOSITES: Final = (
     ("enable enables enabled", "disable disables disabled"),
@@ -76,7 +87,10 @@ OPPOSITES: Final = (
     ("stable", "unstable"),
     ("required mandatory require requires", "optional"),
     ("higher high", "lower low"),
-    ("increase increases increased rise rises rose risen grow grows grew", "decrease decreases decreased drop drops dropped fall falls fell"),
+    (
+        "increase increases increased rise rises rose risen grow grows grew",
+        "decrease decreases decreased drop drops dropped fall falls fell",
+    ),
     ("valid", "invalid"),
     ("encrypted", "unencrypted"),
     ("compatible", "incompatible"),
@@ -144,30 +158,32 @@ PHRASES: Final = {
 """Two words that stand for others."""
 
 DATABLE: Final = _set(
-    "release start end expire due launch migration migrate deadline sign found open close renew cutover freeze kickoff "
-    "contract deliver delivery complete go-live retire sunset upgrade rollout election wedding renewal audit review "
-    "conference merger acquisition delivered born"
+    "release start end expire due launch migration migrate deadline sign found open close renew cutover freeze "
+    "kickoff contract deliver delivery complete go-live retire sunset upgrade rollout election wedding renewal "
+    "audit review conference merger acquisition delivered born"
 )
 """What happens once: two dates for it exclude each other. Anything else may have happened on both."""
 
 EVENTS: Final = _set(
-    "found added fixed closed sent received saw seen observed met wrote created removed deleted merged reviewed tried logged "
-    "filed raised asked answered committed processed handled visited tested called sold bought spotted fixed shipped hired"
+    "found added fixed closed sent received saw seen observed met wrote created removed deleted merged reviewed "
+    "tried logged filed raised asked answered committed processed handled visited tested called sold bought "
+    "spotted shipped hired"
 )
 """Acts that can be done again, as told afterwards: two counts of them may be two occasions."""
 
 LABELS: Final = _set(
-    "version v python node java iso rfc http https ipv issue pr ticket section step phase figure table chapter page line item "
-    "release sprint tier level stage round part option case rule invariant request bug task test milestone appendix "
-    "error code exit utf sha web type group class team grade priority p layer iteration day week build commit epoch attempt iteration"
+    "version v python node java iso rfc http https ipv issue pr ticket section step phase figure table chapter "
+    "page line item release sprint tier level stage round part option case rule invariant request bug task test "
+    "milestone appendix error code exit utf sha web type group class team grade priority p layer iteration day "
+    "week build commit epoch attempt"
 )
 """Words before a number that make it a name ("phase 2", "HTTP 404"), not a measure."""
 
 MULTI_VALUED: Final = _set(
     "note notes comment comments tag tags text summary description body message title todo warning example update "
     "correction tip question answer source sources link url see reference references by author authors at created "
-    "updated timestamp date_created confidence score ref reason why details evidence id uuid key name labels rationale quote "
-    "default extends inherits perf kind type hash links usage returns args raises"
+    "updated timestamp date_created confidence score ref reason why details evidence id uuid key name labels "
+    "rationale quote default extends inherits perf kind type hash links usage returns args raises"
 )
 """Attributes whose values may differ without one being wrong: opinions, remarks, identities."""
 
@@ -181,7 +197,7 @@ SUBJECT_KEYS: Final = (
 """Fields of an object that say what its other fields are about, best first."""
 
 GENERIC_HEADINGS: Final = _set(
-    "summary overview introduction intro conclusion conclusions background details notes findings appendix abstract results "
-    "tl;dr tldr report brief draft document facts key log discussion analysis"
+    "summary overview introduction intro conclusion conclusions background details notes findings appendix "
+    "abstract results tl;dr tldr report brief draft document facts key log discussion analysis"
 )
 """Headings that do not narrow what is under them."""

@@ -59,20 +59,17 @@ def passages_of_markdown(
 ) -> list[Passage]:
     """The passages of a Markdown text, in order. `path` defaults to the region; each passage's is `path:line`."""
     where = path or region
+
+    def passage(body: str, start: int, name: str, lead: tuple[str, ...], *, is_prose: bool) -> Passage:
+        return Passage(
+            region, name, body, tuple(authors), version, None, at, lead, tuple(read), is_prose, start, tuple(spans)
+        )
+
     front = _FRONT.match(text)
-    passages = []
-    blocks = _Blocks(text, front.end() if front else 0)
-    if front is not None:
-        passages.append(
-            Passage(region, where, front["body"], tuple(authors), version, None, at, (), tuple(read), False, front.start("body"), tuple(spans))
-        )
-    for block in blocks.read():
-        passages.append(
-            Passage(
-                region, f"{where}:{block.line}", _without_markup(text[block.start : block.end]), tuple(authors), version,
-                None, at, block.lead, tuple(read), True, block.start, tuple(spans),
-            )  # fmt: skip
-        )
+    passages = [] if front is None else [passage(front["body"], front.start("body"), where, (), is_prose=False)]
+    for block in _Blocks(text, front.end() if front else 0).read():
+        body = _without_markup(text[block.start : block.end])
+        passages.append(passage(body, block.start, f"{where}:{block.line}", block.lead, is_prose=True))
     return passages
 
 
@@ -108,7 +105,8 @@ class _Blocks:
         if not line.strip():
             return self._finish()
         if _RULE.fullmatch(line) and self._block is not None and line.lstrip()[0] in "=-":
-            return self._setext(line)
+            self._setext(line)
+            return None
         item = _ITEM.match(line)
         if self._is_dropped(line, is_item=item is not None):
             return self._finish()
@@ -148,7 +146,6 @@ class _Blocks:
         self._block = None
         if block is not None:
             self._enter(1 if line.lstrip()[0] == "=" else 2, self._text[block.start : block.end])
-        return None
 
     def _enter(self, level: int, title: str) -> None:
         self._state.headings = [held for held in self._state.headings if held[0] < level]

@@ -15,9 +15,10 @@ from typing import Final
 __all__ = ["Moment", "Same", "compare_moments", "moments"]
 
 _MONTHS: Final = (
-    "january february march april may june july august september october november december".split()
-)
-_DAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()
+    "january", "february", "march", "april", "may", "june", "july", "august", 
+    "september", "october", "november", "december",
+)  # fmt: skip
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ORDINALS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 _MONTH: Final = "|".join(f"{name.capitalize()}|{name[:3].capitalize()}(?=\\b)" for name in _MONTHS) + "|Sept"
 _YEAR: Final = r"(?:19|20)\d\d"
@@ -52,6 +53,22 @@ class Moment:
     is_recurring: bool = False
 
 
+_ZONE: Final = r"(?: (?:UTC|GMT|CET|CEST|EST|PST))?"
+_SPAN: Final = (
+    "second|minute|hour|day|night|morning|afternoon|evening|week|weekend|month|quarter|summer|autumn|winter|spring|year"
+)
+
+
+_NO_COUNT: Final = r"(?= (?:was|is|were|are|will|has|had|and|or|to|at|by|in|with|the|on)\b| ?[^\w %]| *$)"
+"""What may follow a bare year that is no amount ("for 2025 was", but not "for 2025 users")."""
+
+
+def _after(*words: str) -> str:
+    """A look-behind for any of these words and a space, with either case of the first letter."""
+    forms = [form for word in words for form in (word, word.capitalize())]
+    return "(?:" + "|".join(rf"(?<=\b{form} )" for form in forms) + ")"
+
+
 _PATTERNS: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -59,19 +76,20 @@ _PATTERNS: Final = tuple(
         rf"\b(?:the )?(?P<day>{_DAY})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})\.?(?:,? (?P<year>{_YEAR}))?\b",
         rf"\b(?P<month>{_MONTH})\.? (?P<day>{_DAY})(?:st|nd|rd|th)?(?:,? (?P<year>{_YEAR}))?\b(?![:.]\d)",
         rf"\b(?P<month>{_MONTH})\.?,? (?P<year>{_YEAR})\b",
-        rf"\b(?:[Qq](?P<quarter>[1-4])|(?P<ordinal>first|second|third|fourth) quarter)(?:(?: of)? ?(?:(?P<year>{_YEAR})|['/ ]?(?P<short>2\d)\b))?",
+        r"\b(?:[Qq](?P<quarter>[1-4])|(?P<ordinal>first|second|third|fourth) quarter)"
+        rf"(?:(?: of)? ?(?:(?P<year>{_YEAR})|['/ ]?(?P<short>2\d)\b))?",
         rf"\b(?P<year>{_YEAR})[ -]?[Qq](?P<quarter>[1-4])\b",
         rf"\b(?:FY ?|fiscal year |year )(?P<year>{_YEAR})\b",
-        r"\b(?P<weekday>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day(?P<plural>s)?\b(?: (?:morning|afternoon|evening|night))?",
-        r"\b(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::[0-5]\d)?\s?(?P<half>am|pm|AM|PM)?\b(?: (?:UTC|GMT|CET|CEST|EST|PST))?",
-        r"\b(?P<hour>1[0-2]|[1-9])\s?(?P<half>am|pm|AM|PM)\b",
-        r"\b(?P<words>today|tomorrow|yesterday|tonight|noon|midnight|(?:last|next|this|previous|coming|past) "
-        r"(?:second|minute|hour|day|night|morning|afternoon|evening|week|weekend|month|quarter|summer|autumn|winter|spring|year|sprint))\b",
-        rf"\b(?:(?<=\bin )|(?<=\bof )|(?<=\bIn )|(?<=\bsince )|(?<=\bSince )|(?<=\buntil )|(?<=\bby )|(?<=\bfor )|(?<=\bis )|(?<=\bfrom )"
-        rf"|(?<=\bwas ))(?P<year>{_YEAR})\b(?!\s?[%a-zA-Z]*(?:users|documents|ms|MB)\b)",
-        r"(?:^\s*|(?<=\b[Tt]he )|(?<=\b[Oo]ur ))(?P<year>20[1-3]\d)(?= [a-z])",
-        r"(?:(?<=\bin )|(?<=\bIn )|(?<=\bof )|(?<=\bsince )|(?<=\bSince )|(?<=\buntil )|(?<=\bUntil )|(?<=\bby )|(?<=\bfrom )|(?<=\bFrom )|(?<=\blate )"
-        rf"|(?<=\bearly ))(?P<month>{_MONTH})\b",
+        r"\b(?P<weekday>Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day(?P<plural>s)?\b"
+        r"(?: (?:morning|afternoon|evening|night))?",
+        r"\b(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::[0-5]\d)?(?:\s?(?P<half>am|pm|AM|PM))?\b" + _ZONE,
+        r"\b(?P<hour>1[0-2]|[1-9])\s?(?P<half>am|pm|AM|PM)\b" + _ZONE,
+        r"\b(?P<words>today|tomorrow|yesterday|tonight|noon|midnight"
+        rf"|(?:last|next|this|previous|coming|past) (?:{_SPAN}))\b",
+        _after("in", "of", "since", "until", "by", "for", "is", "was", "from") + rf"(?P<year>{_YEAR})\b{_NO_COUNT}",
+        _after("in", "since", "until", "by", "from") + rf"(?P<year>{_YEAR})\b",
+        rf"(?:^\s*|{_after('the', 'our')})(?P<year>20[1-3]\d)(?= [a-z])",
+        _after("in", "of", "since", "until", "by", "from", "late", "early") + rf"(?P<month>{_MONTH})\b",
         r"\b(?P<month>January|February|April|June|July|August|September|October|November|December)\b",
     )
 )
@@ -97,13 +115,12 @@ def _moment(text: str, match: re.Match[str]) -> Moment:
     year = int(part["year"]) if "year" in part else 2000 + int(part["short"]) if "short" in part else None
     quarter = int(part["quarter"]) if "quarter" in part else _ORDINALS.get(part.get("ordinal", ""))
     month = _month(part["month"]) if "month" in part else int(part["monthno"]) if "monthno" in part else None
-    weekday = next((n for n, name in enumerate(_DAYS) if name.startswith(part["weekday"].lower())), None) if "weekday" in part else None
-    relation = _RELATION.search(text, max(0, match.start() - 24), match.start())
     day = int(part["day"]) if "day" in part else None
+    weekday = _DAYS.index(part["weekday"].lower() + "day") if "weekday" in part else _weekday(year, month, day)
+    relation = _RELATION.search(text, max(0, match.start() - 24), match.start())
     return Moment(
         match.start(), match.end(), relation[1].lower() if relation else "", year, quarter, month, day,
-        weekday if weekday is not None else _weekday(year, month, day), _minutes(part), part.get("words", "").lower(),
-        "plural" in part,
+        weekday, _minutes(part), part.get("words", "").lower(), "plural" in part,
     )  # fmt: skip
 
 

@@ -35,9 +35,10 @@ class Agreement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One number. `value` to `high` in base units (equal unless a range); `place` is the worth of its last written digit.
+    """One number: `value` to `high` in base units (equal unless a range). `place`: the worth of its last written digit.
 
-    `noun`: what a rate counts ("100 requests per minute"). `role`: `value`; `change` ("by 5 %"); `part` ("2 of the 3"), which is never compared.
+    `noun`: what a rate counts ("100 requests per minute"). `role`: `value`; `change` ("by 5 %"); `part` ("2 of the 3"),
+    which is never compared.
     """
 
     value: float
@@ -59,33 +60,36 @@ class Quantity:
 
 
 _WORDS: Final = {
-    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60,
-    "ninety": 90, "hundred": 100, "a dozen": 12, "half a": 0.5, "half an": 0.5, "a quarter of an": 0.25,
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "sixty": 60, "ninety": 90, "hundred": 100, "a dozen": 12, "half a": 0.5, "half an": 0.5, "a quarter of an": 0.25,
 }  # fmt: skip
 _SCALES: Final = {"k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9, "b": 1e9, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-_FREQUENCIES: Final = {"hourly": 3_600.0, "daily": 86_400.0, "nightly": 86_400.0, "weekly": 604_800.0, "yearly": 31_557_600.0}
+_FREQUENCIES: Final = {"hourly": "hour", "daily": "day", "nightly": "day", "weekly": "week", "yearly": "year"}
+_PERIOD: Final = "second|sec|s|minute|min|hour|h|day|week|month|year"
 _DIGITS: Final = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,18}(?:\.\d{1,12})?"
 _WORD: Final = "|".join(sorted(_WORDS, key=len, reverse=True))
-_ABOUT: Final = "about|around|roughly|approximately|approx\\.?|some|nearly|almost|circa|ca\\.|close to|in the order of|~|≈"
+_ABOUT: Final = "about|around|roughly|approximately|approx\\.?|some|nearly|almost|circa|ca\\.|close to|~|≈"
 _MOST: Final = "at most|up to|no more than|not more than|less than|fewer than|under|below|within|maximum of|max|<=|≤|<"
 _LEAST: Final = "at least|no less than|not less than|no fewer than|more than|over|above|exceeds|minimum of|min|>=|≥|>"
 _NUMBER: Final = re.compile(
     rf"(?<![\w.,#/])(?P<lead>(?:{_ABOUT}|{_MOST}|{_LEAST})\s{{0,2}})?(?P<sign>[+-])?(?P<money>[$€£])?\s?"
     rf"(?:(?P<digits>{_DIGITS})(?:\s?-\s?(?P<upper>{_DIGITS}))?|(?P<word>{_WORD})(?![\w-]))"
-    rf"(?:(?P<scale>k|m|mn|bn|b)(?![\w])|\s(?P<scaleword>thousand|million|billion)\b)?"
+    r"(?:(?P<scale>k|m|mn|bn|b)(?![\w])|\s(?P<scaleword>thousand|million|billion)\b)?"
     rf"(?P<plus>\+)?(?:[\s-]{{0,2}}(?P<unit>{unit_pattern()})(?![\w]))?"
-    rf"(?:(?:\s(?P<noun>[a-z]{{3,20}}))?(?:\sper\s|\s?/\s?|\sa\s|\san\s|\severy\s)(?P<per>second|sec|s|minute|min|hour|h|day|week|month|year)s?\b)?",
+    rf"(?:(?:\s(?P<noun>[a-z]{{3,20}}))?(?:\sper\s|\s?/\s?|\sa\s|\san\s|\severy\s)(?P<per>{_PERIOD})s?\b)?",
     re.IGNORECASE,
 )
 _EVERY: Final = re.compile(
-    r"\b(?:(?P<adverb>hourly|daily|nightly|weekly|yearly)(?=\s*(?:$|[.,;:)]|(?:at|on|in|by|for|and|to|from|with)\b))|(?P<times>once|twice) (?:a|an|per|every) "
-    r"(?P<period>minute|hour|day|week|month|year)|every (?:(?P<count>\d{1,4}|two|three) )?"
-    r"(?P<unit>second|minute|hour|day|night|week|month|year)s?)\b",
+    r"\b(?:(?P<adverb>hourly|daily|nightly|weekly|yearly)(?=\s*(?:$|[.,;:)]|(?:at|on|in|by|for|and|to|from|with)\b))"
+    r"|(?P<times>once|twice) (?:a|an|per|every) (?P<period>minute|hour|day|week|month|year)"
+    r"|every (?:(?P<count>\d{1,4}|two|three) )?(?P<unit>second|minute|hour|day|night|week|month|year)s?)\b",
     re.IGNORECASE,
 )
-_CHANGE_BEFORE: Final = re.compile(r"(?:\bby|\bincrease of|\bdecrease of|\bdrop of|\brise of|\bgain of|\bextra|\banother)\s*$", re.I)
-_CHANGE_AFTER: Final = re.compile(r"\s*(?:more|less|fewer|faster|slower|higher|lower|larger|smaller|better|worse)\b", re.I)
+_CHANGE_BEFORE: Final = re.compile(r"\b(?:by|(?:increase|decrease|drop|rise|gain) of|extra|another)\s*$", re.IGNORECASE)
+_CHANGE_AFTER: Final = re.compile(
+    r"\s*(?:more|less|fewer|faster|slower|higher|lower|larger|smaller|better|worse)\b(?! than \d)", re.IGNORECASE
+)
 _PART_AFTER: Final = re.compile(r"\s*(?:(?:out )?of (?:the |our |its |their |all |these |those |\d)|in \d\d?\b)", re.I)
 _PART_BEFORE: Final = re.compile(r"\d\s*(?:(?:out )?of|in|/)(?: the)?\s*$|\bof (?:the|our|its|these|those)\s*$", re.I)
 
@@ -105,12 +109,13 @@ def quantities(text: str) -> tuple[Quantity, ...]:
 
 def _frequency(match: re.Match[str]) -> Quantity:
     if match["adverb"]:
-        seconds = _FREQUENCIES[match["adverb"].lower()]
+        seconds = _seconds(_FREQUENCIES[match["adverb"].lower()])
     elif match["times"]:
         seconds = _seconds(match["period"]) / (2 if match["times"].lower() == "twice" else 1)
     else:
         count = match["count"] or "1"
-        seconds = (float(count) if count.isdigit() else _WORDS[count.lower()]) * _seconds(match["unit"].replace("night", "day"))
+        times = float(count) if count.isdigit() else float(_WORDS[count.lower()])
+        seconds = times * _seconds(match["unit"].lower().replace("night", "day"))
     seconds = max(seconds, 1e-9)
     place = seconds / 100
     return Quantity(seconds, seconds, place, "period", "s", 0.1, Bound.EXACT, "value", "", match.start(), match.end())
@@ -146,18 +151,32 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
         return None
     sign = -1.0 if match["sign"] == "-" else 1.0
     low, high = sorted((sign * number * factor, sign * high * factor))
-    start = match.start() + len(match["lead"] or "")
-    role = _role(text, match)
-    return Quantity(low, high, (_place(match["digits"]) if match["digits"] else min(1.0, number or 1.0)) * factor, dimension, (match["unit"] or "").lower(), slack,
-                    _bound(match, after), role, (match["noun"] or "").lower(), start, match.end())  # fmt: skip
+    place = _place(match["digits"]) if match["digits"] else min(1.0, number or 1.0)
+    return Quantity(
+        value=low,
+        high=high,
+        place=place * factor,
+        dimension=dimension,
+        unit=(match["unit"] or "").lower(),
+        slack=slack,
+        bound=_bound(match, after),
+        role=_role(text, match),
+        noun=(match["noun"] or "").lower(),
+        start=match.start() + len(match["lead"] or ""),
+        end=match.end(),
+    )
+
+
+_NOT_COUNTING: Final = frozenset({"the", "this", "that", "each", "every", "any", "no", "which", "old", "new"})
+_COUNTED: Final = re.compile(r"\s+(?!of\b|or\b|and\b|is\b|can\b|to\b|another\b)[a-z]")
 
 
 def _is_counted(text: str, match: re.Match[str]) -> bool:
+    """Whether "one" counts something here, and does not stand for it ("the old one")."""
     before = text[max(0, match.start() - 12) : match.start()].lower().split()
-    return (not before or before[-1] not in ("the", "this", "that", "each", "every", "any", "no", "which", "old", "new")) and (
-        re.match(r"\s+(?!of\b|or\b|and\b|is\b|can\b|to\b|another\b)[a-z]", text[match.end() : match.end() + 12]) is not None
-        or match["unit"] is not None
-    )
+    if before and before[-1] in _NOT_COUNTING:
+        return False
+    return match["unit"] is not None or _COUNTED.match(text, match.end()) is not None
 
 
 def _bound(match: re.Match[str], after: str) -> Bound:
@@ -173,7 +192,7 @@ def _bound(match: re.Match[str], after: str) -> Bound:
 
 def _role(text: str, match: re.Match[str]) -> str:
     before, after = text[max(0, match.start() - 24) : match.start()], text[match.end() : match.end() + 24]
-    if _PART_AFTER.match(after) and not match["unit"] or _PART_BEFORE.search(before):
+    if (_PART_AFTER.match(after) and not match["unit"]) or _PART_BEFORE.search(before):
         return "part"
     if match["sign"] == "+" or _CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after):
         return "change"

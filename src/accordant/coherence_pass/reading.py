@@ -20,13 +20,18 @@ __all__ = ["Reading", "read_statement"]
 
 _FRAME: Final = re.compile(
     r"\s*(?:(?:update|correction|note|fyi|result|finding|status|reminder|conclusion)\s*:\s*"
-    r"|(?:(?:we|i|the \w+(?: \w+)?|our \w+) )?(?:found|confirmed|confirms|confirm|see|saw|note|noted|measured|observed|verified|shows?|"
-    r"reports?|reported) that )",
+    r"|(?:(?:we|i|the \w+(?: \w+)?|our \w+) )?(?:found|confirm(?:ed|s)?|see|saw|noted?|measured|observed|verified"
+    r"|shows?|report(?:ed|s)?) that )",
     re.IGNORECASE,
 )
-_ATTRIBUTION: Final = re.compile(r",? ?\(?\b(?:according to|based on|as reported by|as per|source:)[^.,;]*\)?", re.IGNORECASE)
+_ATTRIBUTION: Final = re.compile(
+    r",? ?\(?\b(?:according to|based on|as reported by|as per|source:)[^.,;]*\)?", re.IGNORECASE
+)
 _LABEL_WORDS: Final = "|".join(sorted(lexicon.LABELS, key=len, reverse=True))
-_LABEL: Final = re.compile(rf"\b(?P<name>(?i:{_LABEL_WORDS})|(?<=\w )[A-Z][A-Za-z]+|[A-Za-z]+\.[A-Za-z]+)[ -]?#?(?P<number>\d[\d.]*)(?![\w%]|,\d|\.\d| ?(?i:ms|%|percent|MB|GB))")
+_LABEL: Final = re.compile(
+    rf"\b(?P<name>(?i:{_LABEL_WORDS})|(?<=\w )[A-Z][A-Za-z]+|[A-Za-z]+\.[A-Za-z]+)[ -]?#?(?P<number>\d[\d.]*)"
+    r"(?![\w%]|,\d|\.\d| ?(?i:ms|%|percent|MB|GB))"
+)
 _RELATIONS: Final = frozenset({"before", "after"})
 
 
@@ -35,9 +40,10 @@ class Reading:
     """What one statement says. `bag` holds the stems of its content words, `order` the same as they were written.
 
     `polar`: the sign of each word that has an opposite (0: both occur). `negations` counts denials. `conditions`: stems
-    of its if-, when- and unless-clauses. `tense`: past, present, future or "". `reservations`: why it proves nothing alone.
+    of its if-, when- and unless-clauses. `tense`: past, present, future or "". `reservations`: why it proves nothing.
     `is_inverted`: "by" or "there" moved the subject; `is_comparison`: it has a "than".
     `is_event`: it tells of an act that can be done again.
+    `attributive`: polar words that stand before the verb, and so tell which thing is meant ("public keys are ...").
     """
 
     bag: frozenset[str]
@@ -53,17 +59,19 @@ class Reading:
     is_inverted: bool
     is_comparison: bool
     is_event: bool
+    attributive: frozenset[str]
 
 
 def read_statement(text: str, author: str = "") -> Reading:
     """Read one statement (prepared by `words.plain`). `author` stands in for "I" and "my"."""
     text = _without_frames(text)
     dates = moments(text)
-    text_without_dates = _blanked(text, [(item.start, item.end) for item in dates])
-    labels = {match.start("name"): match for match in _LABEL.finditer(text_without_dates)}
-    without_labels = _blanked(text_without_dates, [match.span("number") for match in labels.values()])
+    taken = [(item.start, item.end) for item in dates]
+    without_dates = _blanked(text, taken)
+    labels = {match.start("name"): match for match in _LABEL.finditer(without_dates)}
+    without_labels = _blanked(without_dates, [match.span("number") for match in labels.values()])
     numbers = quantities(without_labels)
-    taken = [(item.start, item.end) for item in (*numbers, *dates)]
+    taken += [(item.start, item.end) for item in numbers]
     words = _rephrased(tokens(_blanked(without_labels, taken)))
     named = {start: f"{match['name'].lower()} {match['number'].rstrip('.')}" for start, match in labels.items()}
     return _Reader(words, named, author, frozenset(start for start, _ in taken)).reading(text, numbers, dates)
@@ -82,6 +90,8 @@ class _Reader:
         order: list[str] = []
         polar: dict[str, int] = {}
         first = len(text)
+        verb = next((token.start for token in self._words if token.word in lexicon.FINITE), None)
+        attributive: set[str] = set()
         for token in self._words:
             stem, sign = self._content(token, text)
             if not stem:
@@ -89,9 +99,10 @@ class _Reader:
             first = min(first, token.start)
             order.append(stem)
             if sign:
+                if token.start == first or (verb is not None and token.start < verb):
+                    attributive.add(stem)
                 polar[stem] = sign if polar.get(stem, sign) == sign else 0
         plain_words = [token.word for token in self._words]
-        verb = next((token.start for token in self._words if token.word in lexicon.FINITE), None)
         edge = first if verb is None else max(first, verb)
         return Reading(
             frozenset(order),
@@ -103,10 +114,11 @@ class _Reader:
             _negations(self._words),
             self._conditions(text),
             _tense(plain_words),
-            _reservations(plain_words),
+            _reservations(plain_words, len(plain_words) + len(numbers) + len(dates)),
             "by" in plain_words or "there" in plain_words,
             "than" in plain_words,
             not lexicon.EVENTS.isdisjoint(plain_words),
+            frozenset(attributive),
         )
 
     def _content(self, token: Token, text: str) -> tuple[str, int]:
@@ -179,7 +191,7 @@ def _rephrased(words: list[Token]) -> list[Token]:
 
 
 def _negations(words: list[Token]) -> int:
-    return sum(token.word in _DENIALS or token.word.endswith("n't") and token.word not in _DENIALS for token in words)
+    return sum(token.word in _DENIALS or token.word.endswith("n't") for token in words)
 
 
 def _tense(words: list[str]) -> str:
@@ -193,7 +205,9 @@ def _tense(words: list[str]) -> str:
     return ""
 
 
-_WHOLE_WORDS_MIN: Final = 3
+_BARE: Final = frozenset({"it", "they", "he", "she"})
+_FINITE_NEXT: Final = [[word] for word in lexicon.FINITE]
+_WHOLE_PARTS_MIN: Final = 3
 _RESERVATIONS: Final = (
     ("hedged", lexicon.HEDGES),
     ("quantified", lexicon.SOME),
@@ -201,10 +215,12 @@ _RESERVATIONS: Final = (
 )
 
 
-def _reservations(words: list[str]) -> tuple[str, ...]:
+def _reservations(words: list[str], parts: int) -> tuple[str, ...]:
     found = [name for name, table in _RESERVATIONS if not table.isdisjoint(words)]
-    if len(words) < _WHOLE_WORDS_MIN and lexicon.FINITE.isdisjoint(words):
+    if parts < _WHOLE_PARTS_MIN and lexicon.FINITE.isdisjoint(words):
         found.append("fragmentary")
-    if words and words[0] in lexicon.PRONOUN_SUBJECTS and (len(words) < 2 or words[1] in lexicon.FINITE or words[0] in ("it", "they")):
+    if words and words[0] in lexicon.SUBJECTLESS:
+        found.append("subjectless")
+    if words and words[0] in lexicon.PRONOUN_SUBJECTS and (words[0] in _BARE or words[1:2] in _FINITE_NEXT):
         found.append("pronoun")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The rules: what makes two statements about one thing exclude each other. Numbers, dates, polarity, order, keyed facts.
+"""What makes two statements about one thing exclude each other: numbers, dates, polarity, order, keyed facts.
 
 Each rule is a pure function of two claims and their alignment and answers with a `Mismatch` or None. Whether a mismatch
 is `definite` follows from the doubts that the guards collected; a rule only adds its own.
@@ -34,7 +34,7 @@ _START_RELATIONS: Final = frozenset({"after", "since", "from"})
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """What excludes what. `slot_a`, `slot_b` are the places of the clashing parts: findings that share one have one cause."""
+    """What excludes what. `slot_a`, `slot_b`: where the parts stand. Findings that share one have one cause."""
 
     kind: Kind
     detail: str
@@ -73,7 +73,8 @@ def _number(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
     left, right = a.reading, b.reading
     if _parity(left) != _parity(right) or _polar_clash(left, right):
         return None
-    clash = next(((x, y, verdict) for x, y in _paired(left, right) if (verdict := compare(x, y)) is not Agreement.AGREE), None)
+    verdicts = ((x, y, compare(x, y)) for x, y in _paired(left, right))
+    clash = next((verdict for verdict in verdicts if verdict[2] is not Agreement.AGREE), None)
     doubts = scope_doubts(a, b, left.moments, right.moments)
     if clash is None or doubts is None:
         return None
@@ -134,7 +135,8 @@ def _date(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
     values_a, values_b = _values(left), _values(right)
     if not values_a or len(values_a) != len(values_b) or _parity(left) != _parity(right) or _polar_clash(left, right):
         return None
-    clash = next(((x, y) for x, y in zip(values_a, values_b, strict=True) if compare_moments(x, y) is Same.NO), None)
+    both = zip(values_a, values_b, strict=True)
+    clash = next(((x, y) for x, y in both if compare_moments(x, y) is Same.NO), None)
     doubts = scope_doubts(a, b, left.fronted, right.fronted)
     if clash is None or doubts is None or _relation(clash[0]) != _relation(clash[1]):
         return None
@@ -147,7 +149,8 @@ def _date(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
     if x.is_recurring or y.is_recurring or left.quantities or right.quantities or not _happens_once(a, b):
         own.append("may be two occasions")
     parts = _shown(a, x.start, x.end), _shown(b, y.start, y.end)
-    return Mismatch("temporal", f"{parts[0]} against {parts[1]}", parts, f"date {x.start}", f"date {y.start}", (*doubts, *own))
+    detail = f"{parts[0]} against {parts[1]}"
+    return Mismatch("temporal", detail, parts, f"date {x.start}", f"date {y.start}", (*doubts, *own))
 
 
 def _values(reading: Reading) -> tuple[Moment, ...]:
@@ -192,8 +195,14 @@ def _polarity(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
         own.append("too short to tell")
     if opposed:
         word = opposed[0]
-        return Mismatch("antonym", f"opposite words for {word}", _sides(a, b), f"word {word}", f"word {word}", (*doubts, *own))
-    return Mismatch("negation", "one denies what the other states", _sides(a, b), "polarity", "polarity", (*doubts, *own))
+        if word in left.attributive | right.attributive:
+            own.append(f"{word} may tell which one is meant")
+        return Mismatch(
+            "antonym", f"opposite words for {word}", _sides(a, b), f"word {word}", f"word {word}", (*doubts, *own)
+        )
+    return Mismatch(
+        "negation", "one denies what the other states", _sides(a, b), "polarity", "polarity", (*doubts, *own)
+    )
 
 
 def _order(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
@@ -224,7 +233,8 @@ def _hinge(left: Reading, right: Reading) -> str | None:
 def _is_turned(left: tuple[str, ...], right: tuple[str, ...], hinge: str) -> bool | None:
     """Whether the sides of the hinge word are exchanged; None where that cannot be told."""
     cut_left, cut_right = left.index(hinge), right.index(hinge)
-    (a, b), (c, d) = (set(left[:cut_left]), set(left[cut_left + 1 :])), (set(right[:cut_right]), set(right[cut_right + 1 :]))
+    a, b = set(left[:cut_left]), set(left[cut_left + 1 :])
+    c, d = set(right[:cut_right]), set(right[cut_right + 1 :])
     if a == c and b == d:
         return False
     return True if (a - b) & (d - c) and (b - a) & (c - d) else None
@@ -265,7 +275,9 @@ def _keyed(a: Claim, b: Claim) -> Mismatch | None:
     if not (a.fact.is_anchored and b.fact.is_anchored) and max(len(part.split()) for part in parts) > _NAME_WORDS_MAX:
         doubts.append("values that are phrases")
     slot = f"fact {a.fact.attribute}"
-    return Mismatch("keyed_fact", f"{a.fact.attribute}: {parts[0]} against {parts[1]}", parts, slot, slot, tuple(doubts))
+    return Mismatch(
+        "keyed_fact", f"{a.fact.attribute}: {parts[0]} against {parts[1]}", parts, slot, slot, tuple(doubts)
+    )
 
 
 def _key(attribute: str) -> tuple[str, ...]:
@@ -273,9 +285,8 @@ def _key(attribute: str) -> tuple[str, ...]:
 
 
 def _values_agree(a: Claim, b: Claim) -> bool:
-    assert a.fact is not None and b.fact is not None
-    values = tuple(" ".join(plain(fact.value).casefold().strip("\"' .").split()) for fact in (a.fact, b.fact))
-    if values[0] == values[1] or not all(values):
+    values = {_normal_value(claim) for claim in (a, b)}
+    if len(values) == 1 or "" in values:
         return True
     left, right = a.reading, b.reading
     if left.bag != right.bag or _parity(left) != _parity(right) or _polar_clash(left, right):
@@ -289,6 +300,11 @@ def _values_agree(a: Claim, b: Claim) -> bool:
         and all(compare(x, y) is not Agreement.EXCLUDE for x, y in numbers)
         and all(compare_moments(x, y) is not Same.NO for x, y in dates)
     )
+
+
+def _normal_value(claim: Claim) -> str:
+    value = "" if claim.fact is None else claim.fact.value
+    return " ".join(plain(value).casefold().strip("\"' .").split())
 
 
 # -- shared ---------------------------------------------------------------------------------------------------

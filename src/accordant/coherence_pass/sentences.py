@@ -16,7 +16,10 @@ from accordant.types.limits import CLAIM_CHARS_MAX
 __all__ = ["Spans", "statement_spans"]
 
 _END: Final = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|;(?=\s)|\n(?!\s*[a-z(])")
-_ABBREVIATED: Final = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|ca|no|dr|mr|mrs|ms|prof|inc|ltd|fig|cf|etc|st|jan|feb|sept|oct|nov|dec|[A-Z]))\.$", re.I)
+_ABBREVIATED: Final = re.compile(
+    r"(?:\b(?:e\.g|i\.e|vs|approx|ca|no|dr|mr|mrs|ms|prof|inc|ltd|fig|cf|etc|st|jan|feb|sept|oct|nov|dec|[A-Z]))\.$",
+    re.IGNORECASE,
+)
 _JOINT: Final = re.compile(r",? (?:and|but|while|whereas|although|though) (?=\w)|, (?=(?:and|but) )", re.IGNORECASE)
 _WORD: Final = re.compile(r"[\w'-]+")
 _MARKER: Final = re.compile(r"\s*(?:[-+•·]\s+|\d{1,3}[.)]\s+|\[[ xX]\]\s+|#{1,6}\s+)*")
@@ -60,7 +63,8 @@ def _trimmed(text: str, start: int, end: int) -> int:
 
 def _clauses(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """The sentence cut where two finite clauses are joined; whole where a part would lose its subject or its verb."""
-    joint = next((match for match in _JOINT.finditer(text, start, end) if _stands(text, start, match.start(), match.end(), end)), None)
+    joints = _JOINT.finditer(text, start, end)
+    joint = next((match for match in joints if _stands(text, start, match.start(), match.end(), end)), None)
     end = start + len(text[start:end].rstrip())
     if joint is None:
         return [(start, end)] if end > start else []

@@ -13,7 +13,7 @@ __all__ = ["Unit", "unit_named", "unit_pattern"]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """`factor` base units of `dimension`. `slack` is how far an equal amount in another unit may be off (1 GB, 1 GiB)."""
+    """`factor` base units of `dimension`; `slack`: how far an equal amount in another unit may be off (1 GB, 1 GiB)."""
 
     dimension: str
     factor: float
@@ -22,13 +22,15 @@ class Unit:
 
 _DAY: Final = 86_400.0
 _TIME: Final = {
-    "ns nanosecond nanoseconds": 1e-9, "us µs μs microsecond microseconds": 1e-6, "ms msec millisecond milliseconds": 1e-3,
+    "ns nanosecond nanoseconds": 1e-9, "us µs microsecond microseconds": 1e-6, "ms msec millisecond milliseconds": 1e-3,
     "s sec secs second seconds": 1.0, "min mins minute minutes": 60.0, "h hr hrs hour hours": 3_600.0,
     "d day days": _DAY, "week weeks wk wks": 7 * _DAY,
 }  # fmt: skip
 _LONG_TIME: Final = {"month months": 30.44 * _DAY, "year years yr yrs": 365.25 * _DAY}
 _SIZE: Final = {"byte bytes": 1.0, "bit bits": 0.125}
-_PREFIXES: Final = (("k", "kilo", 1e3), ("m", "mega", 1e6), ("g", "giga", 1e9), ("t", "tera", 1e12), ("p", "peta", 1e15))
+_PREFIXES: Final = (
+    ("k", "kilo", 1e3), ("m", "mega", 1e6), ("g", "giga", 1e9), ("t", "tera", 1e12), ("p", "peta", 1e15),
+)  # fmt: skip
 _OTHER: Final = {
     "percent": ("% percent pct", 1.0), "basis": ("bps bp", 0.01), "points": ("pp pts", 1.0),
     "$": ("$ usd dollar dollars", 1.0), "€": ("€ eur euro euros", 1.0), "£": ("£ gbp pound pounds", 1.0),

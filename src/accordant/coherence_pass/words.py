@@ -17,7 +17,10 @@ from accordant.coherence_pass import lexicon
 __all__ = ["Token", "canonical_stem", "plain", "polar_kind", "stem", "stems_of", "tokens"]
 
 _TOKEN: Final = re.compile(r"[^\W\d_][\w]*(?:['.\-/_:][^\W_]\w*)*|\d[\w.\-]*\w|\d", re.UNICODE)
-_QUOTES: Final = {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": ";", "\u2212": "-"}
+_QUOTES: Final = {
+    "\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": ";",
+    "\u2212": "-", "\u03bc": "µ",
+}  # fmt: skip
 _MARKS: Final = {"*": " ", "`": " ", "~": "~", "|": " "}
 
 

@@ -1,23 +1,23 @@
-"""Who wrote which characters of a text: every run with the version that brought it.
+"""Which entry brought what, in document order: the characters of a text, the items of an array that no log order keeps.
 
-pycrdt keeps ids to itself, but orders content by them. So each unit of text is replaced by a private-use character that
-stands for its version, the document is encoded again and read back: the library itself puts the versions in order. Formats and
-deletions stay where they are. Exact, also with emoji, formats and concurrent edits; cost O(document), nothing kept between.
+pycrdt keeps ids to itself, but orders content by them. So each unit of content is replaced by one that says where it came
+from, the document is encoded again and read back: the library itself does the ordering. Exact, also with emoji, formats and
+concurrent edits. Cost O(document); nothing is kept between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from accordant.engine.crdt import Replica
 from accordant.engine.state import DocumentState
-from accordant.engine.update import ANY, BINARY, DELETED, EMBED, FORMAT, STRING, Struct, decode_update, encode_update
+from accordant.engine.update import ANY, DELETED, GC, STRING, Struct, decode_update, encode_update
 
-__all__ = ["Run", "blame"]
+__all__ = ["Run", "blame", "item_ids"]
 
 BASE = 6_000
-"""Digits per private-use character: U+E000 to U+F76F."""
+"""Versions are written in digits of this base, each a private-use character from U+E000 up (there are 6,400)."""
 FIRST = 0xE000
 
 
@@ -36,42 +36,54 @@ def blame(state: DocumentState, region: str) -> list[Run]:
     text = state.replica.text(region)
     if not text:
         return []
-    whole = state.replica.encode()
-    structs = decode_update(whole, bytes_max=len(whole), run_max=len(whole))
-    low = _render(state, region, structs.structs, structs.deletes, 0)
-    high = _render(state, region, structs.structs, structs.deletes, 1)
-    versions = [(ord(b) - FIRST) * BASE + ord(a) - FIRST for a, b in zip(low, high, strict=True)]
+    digits = [_render(state, region, _digit_of_version(state, power)).text(region) for power in (1, BASE, BASE**2)]
+    versions = [
+        (ord(a) - FIRST) + (ord(b) - FIRST) * BASE + (ord(c) - FIRST) * BASE**2 for a, b, c in zip(*digits, strict=True)
+    ]
     return _runs(state, text, versions)
 
 
-def _render(
-    state: DocumentState,
-    region: str,
-    structs: dict[int, list[Struct]],
-    deletes: dict[int, list[tuple[int, int]]],
-    digit: int,
-) -> str:
-    """The text with each unit replaced by one digit of its version."""
-    shown = {
-        client: [_shown(state, region, struct, digit) for struct in section] for client, section in structs.items()
-    }
-    return Replica(1, encode_update(shown, deletes)).text(region)
+def item_ids(state: DocumentState, region: str) -> list[tuple[int, int]]:
+    """The (client, clock) of each item of a root array, in order."""
+
+    def named(struct: Struct) -> Struct:
+        if struct.kind == DELETED:
+            return struct
+        ids = [[struct.client, struct.clock + n] for n in range(struct.length)]
+        return struct._replace(kind=ANY, content=ids)
+
+    return [(int(client), int(clock)) for client, clock in _render(state, region, named).items(region)]
 
 
-def _shown(state: DocumentState, region: str, struct: Struct, digit: int) -> Struct:
-    if struct.kind in (ANY, BINARY, EMBED, FORMAT):
-        return struct._replace(kind=DELETED, content=None)
-    if struct.kind != STRING:
-        return struct
-    place = state.ledger.place(struct.client, struct.clock)
-    if place.container.root.name != region or place.container.parent is not None:
-        return struct._replace(kind=DELETED, content=None)
-    letters: list[str] = []
-    for clock in range(struct.clock, struct.clock + struct.length):
-        found = state.ledger.find(struct.client, clock)
-        version = 0 if found is None else found.offset
-        letters.append(chr(FIRST + (version % BASE if digit == 0 else version // BASE % BASE)))
-    return struct._replace(content="".join(letters))
+def _render(state: DocumentState, region: str, shown: Callable[[Struct], Struct]) -> Replica:
+    """The document again, with the region's content replaced and everything outside it collected."""
+    whole = state.replica.encode()
+    update = decode_update(whole, bytes_max=len(whole), run_max=len(whole))
+    root = state.ledger.roots[region]
+    structs: dict[int, list[Struct]] = {}
+    for client, section in update.structs.items():
+        structs[client] = [
+            shown(struct) if struct.kind != GC and state.ledger.place(client, struct.clock).container is root else _gone(struct)
+            for struct in section
+        ]
+    return Replica(1, encode_update(structs, update.deletes))
+
+
+def _gone(struct: Struct) -> Struct:
+    return Struct(GC, struct.client, struct.clock, struct.length, None, None, None, None, None, 0)
+
+
+def _digit_of_version(state: DocumentState, power: int) -> Callable[[Struct], Struct]:
+    def shown(struct: Struct) -> Struct:
+        if struct.kind != STRING:  # formats, embeds and tombstones take their place and show nothing
+            return struct._replace(kind=DELETED, content=None)
+        letters = (
+            chr(FIRST + state.ledger.version(struct.client, clock) // power % BASE)
+            for clock in range(struct.clock, struct.clock + struct.length)
+        )
+        return struct._replace(content="".join(letters))
+
+    return shown
 
 
 def _runs(state: DocumentState, text: str, versions: Sequence[int]) -> list[Run]:
@@ -86,5 +98,3 @@ def _runs(state: DocumentState, text: str, versions: Sequence[int]) -> list[Run]
         else:
             runs.append(Run(index, index + 1, state.actors.of(version)[0] or "?", version))
     return runs
-
-

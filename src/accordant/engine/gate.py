@@ -10,10 +10,9 @@ Knows no CRDT library, no clock, no store.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from accordant.engine.ledger import Ledger, Place
+from accordant.engine.ledger import Client, Ledger, Place
 from accordant.engine.ranges import Ranges
 from accordant.engine.resolve import Draft, resolve
 from accordant.engine.rules import Op, Peer, describe, judge, note_for
@@ -36,16 +35,18 @@ OWN_BYTES_MAX = 4 * UPDATE_BYTES_MAX
 """What the document emits may be larger than what came in: it adds the deletions that the merge itself decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an update does, before it is done. `fresh`: client -> (clock, end) of new content; `deletes`: new deletions."""
+class Plan(NamedTuple):
+    """What an update does, before it is done. A tuple, because one is made for every keystroke.
+
+    `fresh`: client -> (clock, end) of new content; `deletes`: client -> ranges that were alive until now.
+    """
 
     fresh: dict[int, tuple[int, int]]
     ops: tuple[Op, ...]
     deletes: dict[int, list[tuple[int, int]]]
     is_noop: bool
-    draft: Draft = field(repr=False, compare=False)
-    revision: int = field(repr=False, compare=False)
+    draft: Draft
+    revision: int
 
     @property
     def fresh_clients(self) -> tuple[int, ...]:
@@ -66,10 +67,9 @@ def check(ledger: Ledger, schema: Schema, update: bytes | Update, peer: Peer) ->
     decoded = decode_update(update) if isinstance(update, bytes) else update
     actor = peer.actor
 
-    def may_write(client: int) -> None:
-        owner = ledger.owner(client)
-        if owner != actor or client in ledger.retired or AUTHORITY_ID_MIN <= client < AUTHORITY_ID_END:
-            _check_client(ledger, client, owner, actor)
+    def may_write(client: int, found: Client | None) -> None:
+        if found is None or found.owner != actor or client in ledger.retired:
+            _check_client(ledger, client, found, actor)
 
     try:
         draft = resolve(ledger, decoded, schema, may_write)
@@ -91,7 +91,7 @@ def check_own(
     if isinstance(update, bytes):
         update = decode_update(update, OWN_BYTES_MAX, STRUCTS_PER_UPDATE_MAX)
 
-    def may_write(client: int) -> None:
+    def may_write(client: int, found: Client | None) -> None:
         if authority_id is not None and client != authority_id:
             raise WireError(f"client {client} is not this authority", code="forged_client", client=client)
 
@@ -101,7 +101,7 @@ def check_own(
     )
 
 
-def _check_client(ledger: Ledger, client: int, owner: str | None, actor: str) -> None:
+def _check_client(ledger: Ledger, client: int, found: Client | None, actor: str) -> None:
     if AUTHORITY_ID_MIN <= client < AUTHORITY_ID_END:
         raise WireError(f"client id {client} is the authority's", code="authority_client", client=client)
     if client in ledger.retired:
@@ -109,7 +109,7 @@ def _check_client(ledger: Ledger, client: int, owner: str | None, actor: str) ->
         raise WireError(
             f"client {client} was retired ({reason}): rejoin under a new client id", code="retired_client", client=client
         )
-    if owner is not None and owner != actor:
+    if found is not None and found.owner != actor:
         raise WireError(f"client {client} belongs to somebody else", code="forged_client", client=client)
 
 

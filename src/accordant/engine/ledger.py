@@ -173,6 +173,11 @@ class Ledger:
         offset = found.offsets[bisect_right(found.since, clock) - 1]
         return Found(place.container.path, place.key, offset)
 
+    def version(self, client: int, clock: int) -> int:
+        """The log entry that brought a known id."""
+        found = self.clients[client]
+        return found.offsets[bisect_right(found.since, clock) - 1]
+
     def is_dead(self, client: int, clock: int) -> bool:
         """Whether this id has been deleted."""
         found = self.clients.get(client)
@@ -262,15 +267,23 @@ class Ledger:
         """A known range is dead. What was dead before stays so; counts and heads follow."""
         found = self.clients[client]
         for start, until in found.dead.missing(clock, end):
-            for first, last, place in self.runs(client, start, until):
-                root = place.container.root
-                root.bytes -= found.bytes_before(last) - found.bytes_before(first)
-                if is_counted(place):
-                    root.items -= last - first
-                head = place.head
-                if head is not None and head[0] == client and first <= head[1] < last:
-                    place.head = None
+            starts, at = found.starts, start
+            index = bisect_right(starts, start)
+            while at < until:
+                last = until if index == len(starts) else min(until, starts[index])
+                self._bury_in(found, client, at, last, self.places[found.places[index - 1]])
+                at = last
+                index += 1
             found.dead.add(start, until)
+
+    def _bury_in(self, found: Client, client: int, clock: int, end: int, place: Place) -> None:
+        root = place.container.root
+        root.bytes -= found.bytes_before(end) - found.bytes_before(clock)
+        if is_counted(place):
+            root.items -= end - clock
+        head = place.head
+        if head is not None and head[0] == client and clock <= head[1] < end:
+            place.head = None
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 

@@ -32,7 +32,8 @@ from accordant.engine.denials import Denials
 from accordant.engine.effects import Effects, Published
 from accordant.engine.guard import Field, Reader, check_basis, judge
 from accordant.engine.merge import Merge
-from accordant.engine.outline import outline
+from accordant.engine.outline import log_rows, outline
+from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState, visible_guarded
 from accordant.engine.stores.contract import Commit, FieldWrite, Refused
@@ -206,12 +207,10 @@ class Machine:
         version = self.state.versions.get(question.region, 0)
         by, at = self.state.actors.of(version)
         rows = None
-        if spec.kind is Kind.LOG and question.region in self.state.orders:
-            slots = self.state.orders[question.region].slots()
-            if len(slots) != len(value):
-                raise LiveStateBroken(f"{question.region} has {len(value)} items, its order {len(slots)}")
-            who = self.state.actors.of
-            rows = tuple((slot.ref(question.region), slot.version, *who(slot.version)) for slot in slots)
+        if spec.kind is Kind.LOG:
+            rows = tuple(log_rows(self.state, question.region))
+            if len(rows) != len(value):
+                raise LiveStateBroken(f"{question.region} has {len(value)} items, its order {len(rows)}")
         return ReadAnswer(value, self._token(version, session), question.region, by, at, rows)
 
     def _answer_guarded(self, question: Question, spec: RegionSpec, session: Session) -> ReadAnswer:
@@ -245,6 +244,9 @@ class Machine:
         if spec is None:
             known = ", ".join(self.state.schema.regions)
             raise Invalid(f"there is no region {name!r}; there are: {known}", code="unknown_region", path=name)
+        root = self.state.ledger.roots.get(name)
+        if not kind.is_guarded and root is not None and 0 <= root.shape != ROOT_SHAPES[spec.kind]:
+            raise Invalid(f"{name} holds something else than a {kind.value}", code="wrong_kind", path=name)
         if spec.kind is not kind:
             raise Invalid(f"{name} is a {spec.kind.value} region, not a {kind.value}", code="wrong_kind", path=name)
         return spec

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
-from accordant.engine.blame import blame
+from accordant.engine.blame import blame, item_ids
 from accordant.engine.state import DocumentState
 from accordant.types.regions import Kind
 
-__all__ = ["outline"]
+__all__ = ["kinds", "log_rows", "outline"]
 
 
 def outline(state: DocumentState) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def outline(state: DocumentState) -> dict[str, Any]:
         shown = {"kind": kind.value, "version": version, "by": by, "at": at, "value": state.value(name, kind)}
         if kind is Kind.TEXT:
             shown["runs"] = [[run.start, run.end, run.actor, run.version] for run in blame(state, name)]
-        elif kind is Kind.LOG and name in state.orders:
+        elif kind is Kind.LOG:
             shown["items"] = _log_items(state, name, shown["value"])
         elif kind in (Kind.UNION_SET, Kind.MAP):
             shown["members"] = _members(state, name)
@@ -48,20 +49,37 @@ def kinds(state: DocumentState) -> dict[str, Kind]:
     return found
 
 
+def log_rows(state: DocumentState, name: str) -> list[tuple[str, int, str | None, int | None]]:
+    """(ref, version, by, at) of each item of a log or an undeclared array, in document order."""
+    order = state.orders.get(name)
+    if order is not None:
+        pairs = [(slot.version, slot.n) for slot in order.slots()]
+    elif name in state.ledger.roots:
+        pairs = _numbered([(state.ledger.version(*one), one) for one in item_ids(state, name)])
+    else:
+        pairs = []
+    return [(f"{name}@{version}.{n}", version, *state.actors.of(version)) for version, n in pairs]
+
+
+def _numbered(ids: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, int]]:
+    """(version, n): the n-th item that this version brought, in the order of their ids."""
+    number = {one: n for _, group in groupby(sorted(ids), key=lambda pair: pair[0]) for n, one in enumerate(group)}
+    return [(one[0], number[one]) for one in ids]
+
+
 def _log_items(state: DocumentState, name: str, values: list[Any]) -> list[dict[str, Any]]:
-    items = []
-    for slot, value in zip(state.orders[name].slots(), values, strict=True):
-        by, at = state.actors.of(slot.version)
-        items.append({"ref": slot.ref(name), "value": value, "version": slot.version, "by": by, "at": at})
-    return items
+    rows = log_rows(state, name)
+    return [
+        {"ref": ref, "value": value, "version": version, "by": by, "at": at}
+        for (ref, version, by, at), value in zip(rows, values, strict=True)
+    ]
 
 
 def _members(state: DocumentState, name: str) -> list[dict[str, Any]]:
     members = []
     for key, value in state.replica.entries(name).items():
         head = state.ledger.head(name, key)
-        found = None if head is None else state.ledger.find(*head)
-        version = 0 if found is None else found.offset
+        version = 0 if head is None else state.ledger.version(*head)
         by, at = state.actors.of(version)
         members.append({"key": key, "value": value, "version": version, "by": by, "at": at})
     return members

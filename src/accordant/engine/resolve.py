@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, NoReturn
 
-from accordant.engine.ledger import Container, Ledger, Place, Shape
+from accordant.engine.ledger import Client, Container, Ledger, Place, Shape
 from accordant.engine.update import (
     ANY,
     BINARY,
@@ -245,7 +245,7 @@ class Draft:
             size = size * (length - skip) // length
             length -= skip
         if kind == STRING:
-            if length != len(struct.content) or not struct.content.isascii():
+            if struct.length != len(struct.content):
                 self._note_pairs(struct, clock)
         elif kind == FORMAT:
             self.formats.append((client, clock))
@@ -254,7 +254,7 @@ class Draft:
             starts.append(clock)
             places.append(place)
         self._reached[client] = clock + length
-        self.runs.append(Run(client, clock, length, place, struct, size))
+        self.runs.append(tuple.__new__(Run, (client, clock, length, place, struct, size)))
 
     def _place_of(self, struct: Struct) -> Place:
         origin, right = struct.origin, struct.right
@@ -317,12 +317,9 @@ class Draft:
     def _fit(self, struct: Struct, place: Place) -> None:
         """Content fits its container, or shows for the first time what a root holds; shared types are made known."""
         container = place.container
-        shape = self.shape(container)
-        if container.depth == 0:
-            if self.schema is not None and (spec := self.schema.region(container.name)) is not None:
-                shape = ROOT_SHAPES[spec.kind]
-            elif shape < 0:
-                shape = self._infer(struct, place, shape)
+        shape = container.shape
+        if shape < 0:
+            shape = self._shape_of_root(struct, place)
         kind = struct.kind
         if shape >= 0 and kind not in (_SEQUENCE_KINDS if place.key is None else _KEY_KINDS)[shape]:
             raise WireError(
@@ -333,6 +330,14 @@ class Draft:
             )
         if kind == TYPE:
             self._add_type(struct, place, shape)
+
+    def _shape_of_root(self, struct: Struct, place: Place) -> int:
+        spec = None if self.schema is None else self.schema.region(place.container.name)
+        if spec is not None:
+            self._shapes[id(place.container)] = (place.container, ROOT_SHAPES[spec.kind])
+            return ROOT_SHAPES[spec.kind]
+        shape = self.shape(place.container)
+        return shape if shape >= 0 else self._infer(struct, place, shape)
 
     def _infer(self, struct: Struct, place: Place, shape: int) -> int:
         kind = struct.kind
@@ -428,18 +433,23 @@ class Draft:
 
 
 def resolve(
-    ledger: Ledger, update: Update, schema: Schema | None, may_write: Callable[[int], None], is_own: bool = False
+    ledger: Ledger,
+    update: Update,
+    schema: Schema | None,
+    may_write: Callable[[int, Client | None], None],
+    is_own: bool = False,
 ) -> Draft:
     """What this update would do; `may_write` raises for a client id that this writer may not use. Pure."""
     draft = Draft(ledger, schema, is_own)
     sections: dict[int, list[Struct]] = {}
     for client, structs in update.structs.items():
-        known = ledger.next_clock(client)
+        found = ledger.clients.get(client)
+        known = 0 if found is None else found.next
         last = structs[-1]
         end = last.clock + last.length
         if end <= known:
             continue
-        may_write(client)
+        may_write(client, found)
         if structs[0].clock > known:
             raise WireError(
                 f"client {client} goes on at {structs[0].clock}, {known} is next", code="clock_gap", client=client

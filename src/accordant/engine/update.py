@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import struct as packing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from accordant.types.errors import Invalid, WireError
@@ -73,6 +72,7 @@ _NAMED_TYPES: Final = (3, XML_HOOK)
 _HAS_ORIGIN: Final = 0x80
 _HAS_RIGHT: Final = 0x40
 _HAS_KEY: Final = 0x20
+_LENGTH_ONLY: Final = (GC, SKIP)
 _SQUASHABLE: Final = frozenset({GC, DELETED, STRING, ANY})
 
 
@@ -95,12 +95,11 @@ class Struct(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """A decoded update: structs per client in wire order, and the delete set."""
 
     structs: dict[int, list[Struct]]
-    deletes: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    deletes: dict[int, list[tuple[int, int]]]
 
 
 def units(text: str) -> int:
@@ -194,7 +193,7 @@ def _read_struct(data: bytes, at: int, client: int, clock: int) -> tuple[Struct,
     info = data[at]
     at += 1
     kind = info & 31
-    if info == GC or info == SKIP:
+    if info in _LENGTH_ONLY:
         length, at = _varuint(data, at)
         _check_length(clock, length)
         return Struct(kind, client, clock, length, None, None, None, None, None, 0), at
@@ -202,9 +201,9 @@ def _read_struct(data: bytes, at: int, client: int, clock: int) -> tuple[Struct,
     right: Id | None = None
     parent: str | Id | None = None
     key: str | None = None
-    if info & _HAS_ORIGIN:
+    if info & 0x80:
         origin, at = _read_id(data, at)
-    if info & _HAS_RIGHT:
+    if info & 0x40:
         right, at = _read_id(data, at)
         if right == origin:
             raise WireError("an item cannot lie between one item and itself", code="bad_order")
@@ -220,8 +219,11 @@ def _read_struct(data: bytes, at: int, client: int, clock: int) -> tuple[Struct,
         length = len(content) if len(content) == at - start - 1 else units(content)
     else:
         length, content, at = _read_content(data, at, kind)
-    _check_length(clock, length)
-    return Struct(kind, client, clock, length, origin, right, parent, key, content, at - start), at
+    if not length or clock + length > CLOCK_MAX:
+        _check_length(clock, length)
+    # NamedTuple's own constructor costs twice as much
+    made = tuple.__new__(Struct, (kind, client, clock, length, origin, right, parent, key, content, at - start))
+    return made, at
 
 
 def _read_parent(data: bytes, at: int) -> tuple[str | Id, int]:
@@ -303,8 +305,9 @@ def _read_delete_set(data: bytes, at: int) -> tuple[dict[int, list[tuple[int, in
             length, at = _varuint(data, at)
             if clock < end:
                 raise WireError("deleted ranges overlap or are out of order", code="bad_order")
-            _check_length(clock, length)
             end = clock + length
+            if not length or end > CLOCK_MAX:
+                _check_length(clock, length)
             ranges.append((clock, end))
         deletes[client] = ranges
     return deletes, at

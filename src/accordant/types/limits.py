@@ -179,3 +179,42 @@ PROBE_MOVE_S: Final = 10.0
 LOG_DEAD_PER_UPDATE_MAX: Final = 1_024
 """Log entries that one update may both insert and delete: they stay as tombstones, and ten bytes announce any number of
 them. An undone batch fits. Beyond: refused."""
+
+# -- the command line -----------------------------------------------------------------------------------------
+
+VERIFY_CHUNK: Final = 1_000
+"""Entries read at once by a walk over a log: bounds memory (their updates are in it), and how often progress is shown."""
+
+# -- the wire: connections and sessions ------------------------------------------------------------------------
+
+MESSAGES_PER_FRAME_MAX: Final = 1_024
+"""Protocol messages in one frame. Yjs clients send one, batching relays a few dozen. Beyond: malformed."""
+
+ANSWER_BYTES_MAX: Final = 2 * REGION_BYTES_MAX
+"""One answer to a call as JSON: a full region and its authors. Beyond: the call fails with `Invalid`, `too_large`."""
+
+CALLS_IN_FLIGHT_MAX: Final = 64
+"""Commands of one connection that wait for the document. Beyond: its next frame is not read yet (back-pressure)."""
+
+AWARENESS_CLIENTS_PER_PEER_MAX: Final = 4
+"""Client ids that one connection may speak for: its own, and those it changed to. Beyond: the state is not relayed."""
+
+AWARENESS_CLIENTS_PER_ROOM_MAX: Final = 4_096
+"""Client ids whose awareness a room remembers, those gone included. Beyond: the longest gone are forgotten, or, when all
+are there, the state is not relayed."""
+
+SESSION_GRACE_S: Final = 30.0
+"""How long a session outlives its dropped connection, so that a client that comes back is the same reader."""
+
+SESSIONS_LAPSED_KEPT: Final = 4_096
+"""Ids of sessions whose grace ran out, remembered so that their clients may join anew. Beyond: the oldest are forgotten."""
+
+RECONNECT_DELAY_S: Final = 0.1
+RECONNECT_DELAY_MAX_S: Final = 2.5
+"""Back-off of a client, doubled per attempt and jittered: what y-websocket does, so that one server meets one crowd."""
+
+CONNECT_TIMEOUT_S: Final = 10.0
+"""How long opening a connection and being welcomed may take. Beyond: `NoAuthority`, `unreachable`."""
+
+CLOSE_TIMEOUT_S: Final = 5.0
+"""How long a closing connection may take to say goodbye. Beyond: it is cut."""

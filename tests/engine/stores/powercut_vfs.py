@@ -1,8 +1,8 @@
 """A SQLite VFS whose power can be cut: it passes everything to the real file system, and remembers what was not synced.
 
-`Disk.survivors` answers what a disk would hold if the power failed now: of every write that no sync has followed, a random
-part is there, whole, torn into sectors, or not at all, in any order. It can also be full, or read-only, or refuse to sync.
-Files that SQLite maps into memory (`-shm`) do not survive; SQLite rebuilds them.
+`Disk.survivors` answers what a disk would hold if the power failed now: of every write that no sync has followed, a
+random part is there, whole, torn into sectors, or not at all, in any order. It can also be full, or read-only, or
+refuse to sync. Files that SQLite maps into memory (`-shm`) do not survive; SQLite rebuilds them.
 """
 
 from __future__ import annotations

@@ -42,6 +42,9 @@ def connect(path: str, *, read_only: bool, durability: Durability, vfs: str | No
     nothing."""
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(path, flags=flags, vfs=vfs)
+    if not read_only and connection.readonly("main"):  # before any pragma: those already want to read a log
+        connection.close()
+        raise apsw.ReadOnlyError("this user may not write the file")
     connection.set_busy_timeout(int(STORE_BUSY_S * 1000))
     connection.execute(f"pragma cache_size = -{_CACHE_KIB}; pragma temp_store = memory")
     if not read_only:

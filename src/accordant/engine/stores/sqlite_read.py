@@ -45,7 +45,10 @@ def read_entries(connection: Connection, document: str, after: int, limit: int) 
     number, head, head_hash, compacted = row
     after = max(after, 0)
     if after < compacted:
-        raise Compacted(_newest_checkpoint(connection, number))
+        newest = _newest_checkpoint(connection, number)
+        if newest < compacted:  # nothing to start from: entries were dropped that no checkpoint covers
+            raise _damaged(document, after + 1)
+        raise Compacted(newest)
     last = min(head, after + max(limit, 0))
     if last <= after:
         return []

@@ -81,14 +81,6 @@ create table leases(
 def prepare(connection: Connection, path: str) -> None:
     """Make the file ours: create the tables in an empty one, refuse a stranger's or a newer one before changing
     anything."""
-    if connection.readonly("main"):
-        raise StoreError(
-            f"the store {path!r} is read-only",
-            code="store_read_only",
-            landed=False,
-            path=path,
-            hint="let this user write the file and its folder",
-        )
     if _is_new(connection, path):
         use_wal(connection)
         _create(connection, path)

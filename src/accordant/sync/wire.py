@@ -1,0 +1,319 @@
+"""The bytes of the wire: lib0 numbers and strings, y-protocols messages, and the envelope of our own messages.
+
+Pure: bytes in, values out, and back. It must not know sessions, documents or the CRDT library. Whatever the bytes are,
+decoding raises `WireError` and nothing else; docs/PROTOCOL.md is the norm that this file follows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from accordant.types.errors import Invalid, WireError
+from accordant.types.limits import (
+    AWARENESS_BYTES_MAX,
+    AWARENESS_CLIENTS_PER_ROOM_MAX,
+    CLIENT_ID_MAX,
+    FRAME_BYTES_MAX,
+    INTEGER_MAX,
+    MESSAGES_PER_FRAME_MAX,
+    UPDATE_BYTES_MAX,
+)
+
+__all__ = [
+    "AuthDenied",
+    "Awareness",
+    "AwarenessState",
+    "Bytes",
+    "Own",
+    "OwnType",
+    "QueryAwareness",
+    "SyncStep1",
+    "SyncStep2",
+    "SyncUpdate",
+    "WireMessage",
+    "decode_frame",
+    "encode_message",
+    "encode_varint",
+]
+
+SYNC, AWARENESS, AUTH, QUERY_AWARENESS = 0, 1, 2, 3
+STEP_1, STEP_2, UPDATE = 0, 1, 2
+AUTH_DENIED = 0
+VARINT_BYTES_MAX = 8  # 2^53 - 1 in groups of seven bits
+REASON_BYTES_MAX = 4_096
+
+
+class OwnType(IntEnum):
+    """Our own message types. They leave out 102 (y-sweet) and 125 (Jupyter), which others have given a meaning."""
+
+    HELLO = 110
+    WELCOME = 111
+    CALL = 112
+    RESULT = 113
+    ERROR = 114
+    NOTICE = 115
+    REFUSAL = 116
+
+
+_OWN_TYPES = frozenset(OwnType)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStep1:
+    """What the sender has; asks for what it lacks."""
+
+    state_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStep2:
+    """The answer to step 1: an update with what was lacking."""
+
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SyncUpdate:
+    """A change."""
+
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AwarenessState:
+    """One client's presence. `state` is JSON text as the client wrote it; `null` means that it is gone."""
+
+    client: int
+    clock: int
+    state: str
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether this says goodbye."""
+        return self.state == "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Awareness:
+    """Presence of some clients."""
+
+    states: tuple[AwarenessState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthDenied:
+    """Permission denied, server to client: y-websocket shows the reason to the developer."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAwareness:
+    """Asks for every known presence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One of our own messages: a type and a JSON object. `messages` says what is in them."""
+
+    type: OwnType
+    body: Mapping[str, Any]
+
+
+WireMessage = SyncStep1 | SyncStep2 | SyncUpdate | Awareness | AuthDenied | QueryAwareness | Own
+
+
+class Bytes:
+    """A cursor over bytes from outside."""
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether everything has been read."""
+        return self._at == len(self._data)
+
+    def varint(self, maximum: int = INTEGER_MAX) -> int:
+        """An unsigned number, seven bits a byte, low bits first."""
+        value, data = 0, self._data
+        for shift in range(VARINT_BYTES_MAX):
+            if self._at >= len(data):
+                raise WireError("the bytes end inside a number", code="truncated")
+            byte = data[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << (7 * shift)
+            if byte < 0x80:
+                if byte == 0 and shift:
+                    # lib0 never writes it; two spellings of one number would be two names for one client
+                    raise WireError("a number is written longer than it is", code="overlong")
+                break
+        else:
+            raise WireError("a number is longer than 53 bits", code="number_range")
+        if value > maximum:
+            raise WireError(f"the number {value} is beyond {maximum}", code="number_range")
+        return value
+
+    def bytes(self, maximum: int) -> bytes:
+        """Bytes with their length before them."""
+        size = self.varint()
+        if size > maximum:
+            raise WireError(f"{size} bytes where at most {maximum} may be", code="too_large", limit=maximum)
+        end = self._at + size
+        if end > len(self._data):
+            raise WireError("the bytes end inside a field", code="truncated")
+        found, self._at = self._data[self._at : end], end
+        return found
+
+    def text(self, maximum: int) -> str:
+        """UTF-8 text with its length in bytes before it."""
+        try:
+            return self.bytes(maximum).decode()
+        except UnicodeDecodeError as error:
+            raise WireError("a text is not UTF-8", code="not_unicode") from error
+
+
+def encode_varint(value: int) -> bytes:
+    """The number as lib0 writes it."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _sized(data: bytes) -> bytes:
+    return encode_varint(len(data)) + data
+
+
+# -- decoding -------------------------------------------------------------------------------------------------
+
+
+def decode_frame(data: bytes, bytes_max: int = FRAME_BYTES_MAX) -> list[WireMessage]:
+    """Every message of a frame, at least one; raises `WireError`. Nothing of a frame counts unless all of it decodes."""
+    if len(data) > bytes_max:
+        raise WireError(f"a frame of {len(data)} bytes; at most {bytes_max} may be", code="too_large", limit=bytes_max)
+    cursor = Bytes(data)
+    messages: list[WireMessage] = [_message(cursor, bytes_max)]
+    while not cursor.is_at_end:
+        if len(messages) == MESSAGES_PER_FRAME_MAX:
+            raise WireError(f"more than {MESSAGES_PER_FRAME_MAX} messages in a frame", code="too_many_messages")
+        messages.append(_message(cursor, bytes_max))
+    return messages
+
+
+def _message(cursor: Bytes, bytes_max: int) -> WireMessage:
+    kind = cursor.varint()
+    if kind == SYNC:
+        return _sync(cursor, bytes_max)
+    if kind == AWARENESS:
+        return _awareness(cursor.bytes(bytes_max))
+    if kind == AUTH:
+        if cursor.varint() != AUTH_DENIED:
+            raise WireError("the only authentication message is a denial", code="unknown_message")
+        return AuthDenied(cursor.text(REASON_BYTES_MAX))
+    if kind == QUERY_AWARENESS:
+        return QueryAwareness()
+    if kind in _OWN_TYPES:
+        return Own(OwnType(kind), _json_object(cursor.text(bytes_max)))
+    raise WireError(f"there is no message of type {kind}", code="unknown_message", type=kind)
+
+
+def _sync(cursor: Bytes, bytes_max: int) -> WireMessage:
+    step = cursor.varint()
+    payload = cursor.bytes(max(bytes_max, UPDATE_BYTES_MAX))
+    if step == STEP_1:
+        _check_state_vector(payload)
+        return SyncStep1(payload)
+    if step == STEP_2:
+        return SyncStep2(payload)
+    if step == UPDATE:
+        return SyncUpdate(payload)
+    raise WireError(f"there is no sync message {step}", code="unknown_message", type=step)
+
+
+def _check_state_vector(data: bytes) -> None:
+    """A state vector goes to the CRDT library as it is, so its shape is proven here."""
+    cursor = Bytes(data)
+    for _ in range(cursor.varint()):
+        cursor.varint(CLIENT_ID_MAX)
+        cursor.varint()
+    if not cursor.is_at_end:
+        raise WireError("bytes after the end of a state vector", code="trailing_bytes")
+
+
+def _awareness(data: bytes) -> Awareness:
+    cursor = Bytes(data)
+    count = cursor.varint(AWARENESS_CLIENTS_PER_ROOM_MAX)
+    states = []
+    for _ in range(count):
+        client, clock = cursor.varint(CLIENT_ID_MAX), cursor.varint()
+        text = cursor.text(AWARENESS_BYTES_MAX)
+        _json(text)  # it is relayed as it came, and a peer that cannot parse it would drop its connection
+        states.append(AwarenessState(client, clock, text))
+    if not cursor.is_at_end:
+        raise WireError("bytes after the end of an awareness update", code="trailing_bytes")
+    return Awareness(tuple(states))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireError("a text is not JSON", code="not_json") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    found = _json(text)
+    if not isinstance(found, dict):
+        raise WireError("a message's body is a JSON object", code="not_json")
+    return found
+
+
+# -- encoding -------------------------------------------------------------------------------------------------
+
+
+def encode_message(message: WireMessage) -> bytes:
+    """The frame of one message: one message per frame, since y-websocket 2 and 3 read no second one."""
+    match message:
+        case SyncStep1(state_vector):
+            return b"\x00\x00" + _sized(state_vector)
+        case SyncStep2(update):
+            return b"\x00\x01" + _sized(update)
+        case SyncUpdate(update):
+            return b"\x00\x02" + _sized(update)
+        case Awareness(states):
+            return b"\x01" + _sized(_encode_states(states))
+        case AuthDenied(reason):
+            return b"\x02\x00" + _sized(reason.encode())
+        case QueryAwareness():
+            return b"\x03"
+        case Own(kind, body):
+            return encode_varint(kind) + _sized(_encode_json(body))
+
+
+def _encode_states(states: Sequence[AwarenessState]) -> bytes:
+    parts: Iterable[bytes] = (
+        encode_varint(one.client) + encode_varint(one.clock) + _sized(one.state.encode()) for one in states
+    )
+    return encode_varint(len(states)) + b"".join(parts)
+
+
+def _encode_json(body: Mapping[str, Any]) -> bytes:
+    """Raises `Invalid` for what JSON cannot carry: the caller put it there, no peer did."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(f"this cannot travel as JSON: {error}", code="not_json") from error
