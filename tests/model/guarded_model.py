@@ -66,6 +66,8 @@ class GuardedModel(RuleBasedStateMachine):
     """Agents that read, think, write and die, against a dictionary that says who must win."""
 
     machine_class: type[Machine] = Machine
+    judges_reasons = True
+    """Whether a refusal must also be the right one; without it only what lands, and what does not, is compared."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +184,8 @@ class GuardedModel(RuleBasedStateMachine):
         verdicts = [self._verdict(member, path, token) for path, token in (one, other)]
         reply = self.world.submit(session, *(self._write(path, token, value, False) for path, token in (one, other)))
         if any(verdicts):
-            assert isinstance(reply, next(filter(None, verdicts)))
+            expected = next(filter(None, verdicts)) if self.judges_reasons else AccordantError
+            assert isinstance(reply, expected), reply
             return
         assert isinstance(reply, Committed)
         for path, _ in (one, other):
@@ -320,6 +323,9 @@ class GuardedModel(RuleBasedStateMachine):
             assert isinstance(reply, Committed), reply
             assert not reply.duplicate
             assert reply.version > cell.version
+            return
+        if not self.judges_reasons:
+            assert isinstance(reply, AccordantError), f"{path} v{token.version} landed, {expected.__name__} was due"
             return
         assert isinstance(reply, expected), reply
         if isinstance(reply, Conflict):

@@ -43,6 +43,11 @@ def modules() -> dict[str, ast.Module]:
     return {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in paths().items()}
 
 
+def importable() -> list[str]:
+    """Every module that may be imported; `__main__` is a program."""
+    return [name for name in modules() if not name.endswith(".__main__")]
+
+
 def imports_in(importer: str, tree: ast.Module, names: frozenset[str]) -> Iterator[Import]:
     """Every import of a module, those inside functions and under TYPE_CHECKING included."""
     for node in ast.walk(tree):

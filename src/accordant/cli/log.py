@@ -29,6 +29,11 @@ __all__ = ["log", "parse_since", "row", "table"]
 OPS_SHOWN_MAX = 4
 WHY_SHOWN_CHARS = 160
 OUTCOMES = ("committed", "conflict", "stale", "fenced", "denied", "invalid")
+REASONS = {
+    "stale_read_generation": "its generation had ended",
+    "epoch_changed": "it had read under another authority",
+    "claim_lost": "its claim had run out",
+}
 STYLES = {"committed": "green", "conflict": "red", "stale": "red", "fenced": "magenta", "denied": "red", "invalid": "yellow"}
 
 
@@ -138,8 +143,8 @@ def table(entries: Sequence[Entry], title: str | None = None, more: bool = False
     shown.add_column("version", no_wrap=True)
     shown.add_column("when UTC", no_wrap=True)
     shown.add_column("actor", overflow="fold")
-    shown.add_column("what", overflow="fold", ratio=2)
-    shown.add_column("outcome and why", overflow="fold", ratio=3)
+    shown.add_column("what", overflow="fold")
+    shown.add_column("outcome and why", overflow="fold")
     for entry in entries:
         when = moment(entry.at)
         shown.add_row(_version(entry), when[11:19] if same_day else f"{when[5:10]} {when[11:16]}", _actor(entry), _what(entry), _outcome(entry))
@@ -198,7 +203,7 @@ def _compact(value: Any) -> str:
 
 def _outcome(entry: Entry) -> Text:
     text = Text() if entry.kind in (EntryKind.SCHEMA, EntryKind.EPOCH, EntryKind.JOIN, EntryKind.LEAVE) else _status(entry)
-    if entry.why:
+    if entry.why and entry.why != entry.info.get("ending"):
         text += Text("; " if text else "") + plain(shortened(entry.why, WHY_SHOWN_CHARS))
     if entry.derived_from:
         bases = ", ".join(f"{path} v{version}" for path, version in entry.derived_from[:OPS_SHOWN_MAX])
@@ -217,7 +222,7 @@ def _status(entry: Entry) -> Text:
         named = ", ".join(f"{one['path']} is v{one['current']} by {one['changed_by']}" for one in stale[:OPS_SHOWN_MAX])
         text += plain(f": {named}")
     elif code := info.get("code"):
-        text += plain(f" ({code})")
+        text += plain(f": {REASONS.get(code, code.replace('_', ' '))}")
     if (times := int(info.get("times", 1))) > 1:
         text.append(f" ×{times}", style="bold")
     return text

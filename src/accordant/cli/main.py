@@ -5,12 +5,13 @@ A command's module is imported when it is called (or listed), so that a missing 
 
 from __future__ import annotations
 
+import functools
 import importlib
+import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -36,41 +37,56 @@ EXTRAS: Mapping[str, str] = {"serve": "server"}
 
 
 class Commands(TyperGroup):
-    """The commands by name, imported on demand; every error becomes two lines and an exit code."""
+    """The commands by name, imported on demand. (`Any`: by its version, typer brings its own click or uses the shared one.)"""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module, function = COMMANDS[cmd_name]
-        try:
-            act = getattr(importlib.import_module(module), function)
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] == "accordant" or cmd_name not in EXTRAS:
-                raise
-            act = _missing(cmd_name)
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        alone.command(cmd_name)(act)
+        alone.command(cmd_name)(_told(_function(cmd_name), ctx.meta.get("debug", False)))
         command = typer.main.get_command(alone)
         command.name = cmd_name
         return command
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`--debug` may stand anywhere before a `--`."""
         end = args.index("--") if "--" in args else len(args)
         ctx.meta["debug"] = "--debug" in args[:end]
         return super().parse_args(ctx, [word for at, word in enumerate(args) if at > end or word != "--debug"])
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+
+def _function(name: str) -> Callable[..., None]:
+    module, function = COMMANDS[name]
+    try:
+        found: Callable[..., None] = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "accordant" or name not in EXTRAS:
             raise
+        return _missing(name)
+    return found
+
+
+def _told(act: Callable[..., None], debug: bool) -> Callable[..., None]:
+    """The command, its errors told in two lines each."""
+
+    @functools.wraps(act)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            act(*args, **kwargs)
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except BrokenPipeError:  # whoever read our output has gone: `accordant log ... | head`
+            sys.stderr.close()
+            raise typer.Exit(Exit.OK) from None
         except Exception as error:
-            if ctx.meta.get("debug"):
+            if debug:
                 traceback.print_exc()
             raise typer.Exit(_tell(error)) from None
+
+    return run
 
 
 def _tell(error: Exception) -> int:
@@ -86,7 +102,7 @@ def _tell(error: Exception) -> int:
     return int(Exit.UNEXPECTED)
 
 
-def _missing(name: str) -> Any:
+def _missing(name: str) -> Callable[..., None]:
     extra = EXTRAS[name]
 
     def act() -> None:
@@ -102,7 +118,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", add_completion=False)
+app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback(

@@ -28,9 +28,10 @@ __all__ = ["DocumentName", "StoreFile", "choose", "latest_entries", "reading", "
 StoreFile = Annotated[str, typer.Argument(metavar="STORE", help="A store file, or the folder of an accordant.db.")]
 DocumentName = Annotated[
     str | None,
-    typer.Argument(metavar="[DOCUMENT]", help="<namespace>/<document>, such as acme/task/q3/brief; may be left out when there is one."),
+    typer.Argument(metavar="DOCUMENT", help="<namespace>/<document>, such as acme/task/q3/brief; may be left out when there is one."),
 ]
 
+SQLITE_MAGIC = b"SQLite format 3\0"
 FILE_IN_FOLDER = "accordant.db"
 DOCUMENTS_NAMED_MAX = 8
 
@@ -78,8 +79,15 @@ def store_path(source: str) -> Path:
         raise Invalid(
             f"there is no store at {str(path)!r}",
             code="no_store",
-            hint="name the file that your engine opens: Engine(PATH); `accordant demo` needs none",
+            hint="name the file that your engine opens: Engine(PATH)",
         )
+    with path.open("rb") as file:
+        if file.read(len(SQLITE_MAGIC)) not in (SQLITE_MAGIC, b""):
+            raise Invalid(
+                f"{str(path)!r} is no accordant store, or its first bytes are damaged",
+                code="no_store",
+                hint="name the file that your engine opens: Engine(PATH)",
+            )
     return path
 
 

@@ -133,8 +133,9 @@ class _GuardedFace(Region):
             except Conflict as conflict:
                 if attempt == attempts or "reading" not in conflict.fields:
                     raise
-                reading = conflict.fields["reading"]
+                # Read after the pause, not before it: what the conflict tells is old by then, and would lose again.
                 await sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - jitter, not a secret
+                reading = self._reading(await self._ask(key))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 

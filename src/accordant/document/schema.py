@@ -16,6 +16,12 @@ __all__ = ["schema_of"]
 RESERVED = frozenset({GUARDED_ROOT, "coherence"})
 """Roots that the engine itself owns."""
 
+BY_NAME = frozenset({"guarded", "guarded_map", "text", "log", "union_set", "counter", "map", "xml"})
+"""Methods that open a region by name; with a schema they are not needed, so a region may bear their names."""
+
+PLANNED = frozenset({"at", "batch", "blame", "consistency", "diff", "events", "retract", "snapshot", "supersede", "trace", "why"})
+"""Methods that documents will have: taken already, so that no schema breaks when they come."""
+
 _KINDS = "Guarded, GuardedMap, Text, Log, UnionSet, Counter, Map, Xml"
 
 
@@ -26,7 +32,9 @@ def schema_of(cls: type[Any], base: type[Any], locals_: Mapping[str, Any]) -> Sc
     except Exception as error:  # get_type_hints evaluates arbitrary annotations
         raise SchemaError(f"{cls.__name__}: an annotation cannot be resolved: {error}") from error
     own = {name: hint for name, hint in hints.items() if name not in _annotations(base)}
-    regions = {name: _spec(cls, name, hint) for name, hint in own.items() if typing.get_origin(hint) is not typing.ClassVar}
+    regions = {
+        name: _spec(cls, base, name, hint) for name, hint in own.items() if typing.get_origin(hint) is not typing.ClassVar
+    }
     for name, value in vars(cls).items():
         if isinstance(value, Rules) and name not in regions:
             raise SchemaError(f"{cls.__name__}.{name} has rules but no annotation; name its kind: {_KINDS}")
@@ -37,7 +45,7 @@ def _annotations(base: type[Any]) -> set[str]:
     return {name for cls in base.__mro__ for name in getattr(cls, "__annotations__", {})}
 
 
-def _spec(cls: type[Any], name: str, hint: Any) -> RegionSpec:
+def _spec(cls: type[Any], base: type[Any], name: str, hint: Any) -> RegionSpec:
     where = f"{cls.__name__}.{name}"
     origin = typing.get_origin(hint) or hint
     if not (isinstance(origin, type) and issubclass(origin, Region) and origin in REGION_CLASSES):
@@ -46,9 +54,11 @@ def _spec(cls: type[Any], name: str, hint: Any) -> RegionSpec:
         )
     if name in RESERVED or name.startswith("_") or len(name) > REGION_NAME_CHARS_MAX:
         raise SchemaError(f"{where}: this region name is reserved or too long")
-    if hasattr(cls.__mro__[-2], name) and name not in typing.get_type_hints(cls.__mro__[-2]):
+    if name not in BY_NAME and (name in PLANNED or hasattr(base, name)):
         raise SchemaError(f"{where}: Document has a method of that name; choose another region name")
-    rules = getattr(cls, name, Rules())
+    rules = getattr(cls, name, None)
+    if rules is None or rules is getattr(base, name, None):
+        rules = Rules()
     if not isinstance(rules, Rules):
         raise SchemaError(f"{where}: assign region(...), not {_shown(rules)}; a default is region(default=...)")
     arguments = typing.get_args(hint)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["GENESIS", "Auth", "Entry", "EntryKind", "OpRecord", "content_hash", "header_json"]
+__all__ = ["GENESIS", "Auth", "Entry", "EntryKind", "OpRecord", "content_hash", "entry_from", "header_json"]
 
 GENESIS = bytes(32)
 """The hash before the first entry."""

@@ -16,7 +16,7 @@ from accordant.engine.stores import sqlite_read
 from accordant.engine.stores.contract import ALL, Appended, AuditQuery
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.engine.stores.sqlite_database import Connection
-from accordant.engine.stores.sqlite_schema import word_hash
+from accordant.engine.stores.sqlite_schema import entry_id, op_word, word_hash
 from accordant.testing.store_contract import DOCUMENT, write
 
 
@@ -159,8 +159,10 @@ def test_words_that_share_a_hash_are_told_apart(tmp_path: Path) -> None:
             "insert into filed select ?, entry from filed where word = ?",
             (word_hash("actor:eve"), word_hash("path:status")),
         )
+        sql.execute("insert into filed values(?, ?)", (op_word("op-3"), entry_id(1, 1)))
         sql.close()
         assert await store.audit(AuditQuery(DOCUMENT, actor="eve")) == []
+        assert (await store.commit(DOCUMENT, epoch, [write(3, op_id="op-3")]))[0].offset == 3  # type: ignore[union-attr]
 
     with_store(path, run)
 

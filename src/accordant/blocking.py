@@ -1,0 +1,177 @@
+"""The same engine and handles for callers without an event loop: every awaitable becomes a blocking call.
+
+    from accordant import blocking
+
+    with blocking.Engine("state.db") as engine:
+        brief = engine.open(Brief, namespace, "brief", agent="triage")
+        seen = brief.account.read()
+        brief.account.commit(seen.value.churned(), expect=seen)
+
+One background thread runs the loop; any thread may call. Derivation functions passed in (`update`, `compact`) run in that
+thread and may be plain functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from accordant.document.document import Document
+from accordant.document.regions import Region
+from accordant.types.errors import NoAuthority
+
+__all__ = ["Engine", "connect"]
+
+
+class _LoopThread:
+    """An event loop in a thread of its own, as long as somebody needs it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="accordant loop", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of a coroutine; raises what it raises."""
+        if not self._thread.is_alive():
+            work.close()
+            raise NoAuthority("this engine is closed", code="closed")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def stop(self) -> None:
+        """Stop the loop and wait for the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+class _Blocking:
+    """A document or a region whose coroutine methods block. Everything else is handed through."""
+
+    def __init__(self, target: Any, thread: _LoopThread) -> None:
+        self._target = target
+        self._thread = thread
+
+    def __repr__(self) -> str:
+        return f"<blocking {self._target!r}>"
+
+    def __getattr__(self, name: str) -> Any:
+        return _blocking(getattr(self._target, name), self._thread)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.run(self._target.close())
+
+    @contextmanager
+    def transaction(self, **options: Any) -> Iterator[Any]:
+        """Several writes, all or none: `with doc.transaction() as tx: tx.account.commit(...)`."""
+        manager = self._target.transaction(**options)
+        collecting = self._thread.run(manager.__aenter__())
+        try:
+            yield _Blocking(collecting, self._thread)
+        except BaseException as error:
+            if not self._thread.run(manager.__aexit__(type(error), error, error.__traceback__)):
+                raise
+        else:
+            self._thread.run(manager.__aexit__(None, None, None))
+
+
+def _blocking(value: Any, thread: _LoopThread) -> Any:
+    if isinstance(value, Document | Region):
+        return _Blocking(value, thread)
+    if isinstance(value, list) and value and all(isinstance(one, Region) for one in value):
+        return [_Blocking(one, thread) for one in value]
+    if not callable(value) or isinstance(value, type):
+        return value
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = value(*args, **kwargs)
+        if inspect.iscoroutine(result):
+            result = thread.run(result)
+        return _blocking(result, thread) if isinstance(result, Document | Region) else result
+
+    return call
+
+
+class _Opened:
+    """Something with an async context, opened in a loop thread of its own."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+        self._thread: _LoopThread | None = None
+
+    def _enter(self) -> Any:
+        self._thread = _LoopThread()
+        try:
+            return self._thread.run(self._manager.__aenter__())
+        except BaseException:
+            self._thread.stop()
+            raise
+
+    def close(self) -> None:
+        """Close it and stop its thread. Idempotent."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            try:
+                thread.run(self._manager.__aexit__(None, None, None))
+            finally:
+                thread.stop()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Engine(_Opened):
+    """`accordant.Engine`, blocking. Takes the same arguments."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        from accordant.engine.host.engine import Engine as AsyncEngine
+
+        super().__init__(AsyncEngine(*args, **options))
+
+    def __enter__(self) -> Self:
+        self._enter()
+        return self
+
+    def open(self, *args: Any, **options: Any) -> Any:
+        """A blocking handle: the methods of the `Document` without `await`."""
+        return self._call("open", *args, **options)
+
+    def fence(self, agent: str, **options: Any) -> int:
+        """End every session of this agent."""
+        return int(self._call("fence", agent, **options))
+
+    def documents(self) -> Any:
+        """All documents of the store."""
+        return self._call("documents")
+
+    def _call(self, name: str, *args: Any, **options: Any) -> Any:
+        if self._thread is None:
+            raise NoAuthority("the engine is not open: `with blocking.Engine(...) as engine`", code="closed")
+        return _blocking(getattr(self._manager, name), self._thread)(*args, **options)
+
+
+class connect(_Opened):  # noqa: N801 - used as a function: `with blocking.connect(...) as doc`
+    """`accordant.connect`, blocking. Takes the same arguments; use it in a `with` statement."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        from accordant.sync.client import connect as async_connect
+
+        super().__init__(async_connect(*args, **options))
+
+    def __enter__(self) -> Any:
+        document = self._enter()
+        assert self._thread is not None  # noqa: S101 - _enter has just set it
+        return _Blocking(document, self._thread)

@@ -1,0 +1,291 @@
+"""What is inside our own messages: hello, welcome, calls and their answers, as values and as JSON.
+
+Pure. Reading raises only `AccordantError`s (`Invalid` for a body that does not fit); it trusts neither side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from accordant.document.port import HistoryQuery
+from accordant.types.commands import Committed, Question, ReadAnswer
+from accordant.types.entries import Entry, entry_from, header_json
+from accordant.types.errors import Invalid
+from accordant.types.limits import INTEGER_MAX
+from accordant.types.namespaces import segment
+from accordant.types.readings import Token
+from accordant.types.regions import Kind, Schema
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Hello",
+    "Method",
+    "Resume",
+    "Welcome",
+    "answer_from_json",
+    "answer_to_json",
+    "call_from_json",
+    "committed_from_json",
+    "committed_to_json",
+    "entries_from_json",
+    "entries_to_json",
+    "history_from_json",
+    "history_to_json",
+    "question_from_json",
+    "question_to_json",
+]
+
+PROTOCOL_VERSION = 1
+ROLES_MAX = 64
+SECRET_CHARS_MAX = 128
+LEASE_MS_MAX = 86_400_000
+
+
+class Method(StrEnum):
+    """What a call may ask for: the methods of a document's port."""
+
+    ASK = "ask"
+    SUBMIT = "submit"
+    HISTORY = "history"
+    OUTLINE = "outline"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The claim to a session that this client had before its connection dropped."""
+
+    session: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """How one of our clients introduces itself. `schema`: what its class declares, None for a document without one."""
+
+    agent: str
+    roles: frozenset[str] = frozenset()
+    shared: bool = False
+    lease_ms: int | None = None
+    schema: Schema | None = None
+    resume: Resume | None = None
+    protocol: int = PROTOCOL_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "protocol": self.protocol,
+            "agent": self.agent,
+            "roles": sorted(self.roles),
+            "shared": self.shared,
+            "lease_ms": self.lease_ms,
+            "schema": None if self.schema is None else self.schema.describe(),
+            "resume": None if self.resume is None else {"session": self.resume.session, "secret": self.resume.secret},
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Hello:
+        """The hello that `to_json` described; raises `Invalid`."""
+        protocol, agent, lease_ms = body.get("protocol"), body.get("agent"), body.get("lease_ms")
+        if protocol != PROTOCOL_VERSION:
+            raise Invalid(
+                f"this server speaks protocol {PROTOCOL_VERSION}, the client {protocol!r}", code="protocol_version"
+            )
+        if not isinstance(agent, str):
+            raise _misfit("hello names its agent")
+        if lease_ms is not None and not (_is_int(lease_ms) and 0 < lease_ms <= LEASE_MS_MAX):
+            raise _misfit(f"lease_ms is a number of milliseconds up to {LEASE_MS_MAX}")
+        roles, shared, schema = body.get("roles", []), body.get("shared", False), body.get("schema")
+        if not (isinstance(roles, list) and len(roles) <= ROLES_MAX and all(isinstance(role, str) for role in roles)):
+            raise _misfit(f"roles are at most {ROLES_MAX} names")
+        if not isinstance(shared, bool) or not (schema is None or isinstance(schema, Mapping)):
+            raise _misfit("shared is true or false, schema an object or null")
+        return cls(
+            segment(agent),
+            frozenset(map(segment, roles)),
+            shared,
+            lease_ms,
+            None if schema is None else Schema.from_description(schema),
+            _resume(body.get("resume")),
+        )
+
+
+def _resume(data: Any) -> Resume | None:
+    match data:
+        case None:
+            return None
+        case {"session": str(session), "secret": str(secret)} if max(len(session), len(secret)) <= SECRET_CHARS_MAX:
+            return Resume(session, secret)
+    raise _misfit("resume has a session and its secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The answer to a hello. `resumed`: the session is the one from before, and its readings are still good."""
+
+    session: str
+    secret: str
+    generation: int
+    epoch: int
+    incarnation: str
+    version: int
+    schema: Schema
+    resumed: bool
+    grace_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "session": self.session,
+            "secret": self.secret,
+            "generation": self.generation,
+            "epoch": self.epoch,
+            "incarnation": self.incarnation,
+            "version": self.version,
+            "schema": self.schema.describe(),
+            "resumed": self.resumed,
+            "grace_s": self.grace_s,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Welcome:
+        """The welcome that `to_json` described; raises `Invalid`."""
+        match body:
+            case {
+                "session": str(session),
+                "secret": str(secret),
+                "generation": int(generation),
+                "epoch": int(epoch),
+                "incarnation": str(incarnation),
+                "version": int(version),
+                "schema": dict(schema),
+                "resumed": bool(resumed),
+                "grace_s": int() | float() as grace_s,
+            }:
+                known = Schema.from_description(schema)
+                return cls(session, secret, generation, epoch, incarnation, version, known, resumed, float(grace_s))
+        raise _misfit("not a welcome")
+
+
+# -- calls ----------------------------------------------------------------------------------------------------
+
+
+def call_from_json(body: Mapping[str, Any]) -> tuple[int, Method, Mapping[str, Any]]:
+    """The id, method and arguments of a call; raises `Invalid`."""
+    match body:
+        case {"id": int(call), "method": str(method), "body": dict(arguments)}:
+            if not (_is_int(call) and 0 <= call <= INTEGER_MAX) or method not in tuple(Method):
+                raise _misfit(f"a call has a number as id and one of {', '.join(Method)} as method")
+            return call, Method(method), arguments
+    raise _misfit("a call has an id, a method and a body")
+
+
+def question_to_json(question: Question) -> dict[str, Any]:
+    """As JSON values."""
+    return {
+        "region": question.region,
+        "kind": question.kind.value,
+        "key": question.key,
+        "at_least": question.at_least,
+    }
+
+
+def question_from_json(body: Mapping[str, Any]) -> Question:
+    """The question of `question_to_json`; raises `Invalid`."""
+    region, kind, key, at_least = body.get("region"), body.get("kind"), body.get("key"), body.get("at_least")
+    if not isinstance(region, str) or kind not in tuple(Kind) or not (key is None or isinstance(key, str)):
+        raise _misfit("a question names a region, its kind and perhaps a key")
+    if at_least is not None and not _is_int(at_least):
+        raise _misfit("at_least is a version")
+    return Question(region, Kind(kind), key, at_least)
+
+
+def answer_to_json(answer: ReadAnswer) -> dict[str, Any]:
+    """As JSON values."""
+    return {
+        "value": answer.value,
+        "token": answer.token.to_list(),
+        "path": answer.path,
+        "by": answer.by,
+        "at": answer.at,
+        "entries": None if answer.entries is None else [list(row) for row in answer.entries],
+        "claim": None if answer.claim is None else dict(answer.claim),
+    }
+
+
+def answer_from_json(body: Any) -> ReadAnswer:
+    """The answer of `answer_to_json`; raises `Invalid`."""
+    match body:
+        case {"value": value, "token": token, "path": str(path), "by": by, "at": at, "entries": rows, "claim": claim}:
+            entries = None if rows is None else tuple(map(tuple, rows))
+            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim)
+    raise _misfit("not an answer")
+
+
+def committed_to_json(committed: Committed) -> dict[str, Any]:
+    """As JSON values."""
+    return {
+        "version": committed.version,
+        "refs": [list(refs) for refs in committed.refs],
+        "duplicate": committed.duplicate,
+        "answers": [None if answer is None else answer_to_json(answer) for answer in committed.answers],
+    }
+
+
+def committed_from_json(body: Any) -> Committed:
+    """What `committed_to_json` described; raises `Invalid`."""
+    match body:
+        case {"version": int(version), "refs": list(refs), "duplicate": bool(duplicate), "answers": list(answers)}:
+            read = tuple(None if answer is None else answer_from_json(answer) for answer in answers)
+            return Committed(version, tuple(tuple(map(str, one)) for one in refs), duplicate, read)
+    raise _misfit("not the outcome of a submission")
+
+
+_TEXT_CONDITIONS = ("path", "actor", "kind", "outcome")
+_NUMBER_CONDITIONS = ("since", "until", "before")
+
+
+def history_to_json(query: HistoryQuery) -> dict[str, Any]:
+    """As JSON values."""
+    return {one.name: getattr(query, one.name) for one in fields(query)}
+
+
+def history_from_json(body: Mapping[str, Any]) -> HistoryQuery:
+    """The query of `history_to_json`; raises `Invalid`."""
+    for name in _TEXT_CONDITIONS:
+        if not (body.get(name) is None or isinstance(body[name], str)):
+            raise _misfit(f"{name} is a text")
+    for name in _NUMBER_CONDITIONS:
+        if not (body.get(name) is None or _is_int(body[name])):
+            raise _misfit(f"{name} is a number")
+    limit, oldest_first = body.get("limit", 100), body.get("oldest_first", False)
+    if not _is_int(limit) or not isinstance(oldest_first, bool):
+        raise _misfit("limit is a number, oldest_first true or false")
+    conditions = {name: body.get(name) for name in (*_TEXT_CONDITIONS, *_NUMBER_CONDITIONS)}
+    return HistoryQuery(**conditions, limit=limit, oldest_first=oldest_first)
+
+
+def entries_to_json(entries: Sequence[Entry]) -> list[Any]:
+    """Log entries as [offset, header, hash]; the bytes of updates stay at the authority."""
+    return [[entry.offset, json.loads(header_json(entry)), entry.hash.hex()] for entry in entries]
+
+
+def entries_from_json(body: Any) -> list[Entry]:
+    """The entries of `entries_to_json`, without update bytes; raises `Invalid`."""
+    try:
+        return [entry_from(offset, json.dumps(header), None, bytes.fromhex(digest)) for offset, header, digest in body]
+    except (TypeError, ValueError, KeyError) as error:
+        raise _misfit(f"not log entries: {error}") from error
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _misfit(text: str) -> Invalid:
+    return Invalid(text, code="bad_command")

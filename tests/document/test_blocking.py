@@ -1,0 +1,60 @@
+"""The blocking facade: the same handles for callers without a loop."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from accordant import Conflict, Counter, Document, Guarded, Log, Namespace, NoAuthority, blocking, region
+
+
+class Brief(Document):
+    status: Guarded[str] = region(default="open")
+    findings: Log[str]
+    citations: Counter
+
+
+def test_the_same_methods_block(tmp_path: Path) -> None:
+    """Read, commit, lose, derive again, and land several writes at once, without a loop."""
+    with blocking.Engine(tmp_path / "a.db") as engine:
+        a = engine.open(Brief, Namespace.task("t", "x"), "brief", agent="a")
+        b = engine.open(Brief, Namespace.task("t", "x"), "brief", agent="b")
+        old = b.status.read()
+        a.status.commit("closed", expect=a.status.read())
+        with pytest.raises(Conflict) as lost:
+            b.status.commit("late", expect=old)
+        assert lost.value.value == "closed"
+        b.status.update(lambda text: text + "!")
+        with a.transaction(why="both") as tx:
+            tx.status.commit("done", expect=a.status.read())
+            tx.findings.append("x")
+        assert a.findings.read().value == ["x"]
+        with pytest.raises(KeyError), a.transaction() as tx:
+            tx.findings.append("never")
+            raise KeyError
+        assert a.findings.read().value == ["x"]
+        assert a.history("status", limit=1)[0].why == "both"
+        assert engine.fence("b") == 1
+        with a:
+            pass
+    with pytest.raises(NoAuthority):
+        engine.open(Brief, Namespace.task("t", "x"), "brief", agent="a")
+    with pytest.raises(NoAuthority):
+        a.status.read()
+
+
+def test_many_threads_share_one_engine() -> None:
+    """Eight threads, a thousand increments each: eight thousand."""
+    with blocking.Engine() as engine:
+        handles = [engine.open(Brief, Namespace.shared(), "b", agent=f"t{n}") for n in range(8)]
+
+        def work(handle: Brief) -> None:
+            for _ in range(100):
+                handle.citations.increment(10)
+
+        threads = [threading.Thread(target=work, args=(handle,)) for handle in handles]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert handles[0].citations.read().value == 8_000
