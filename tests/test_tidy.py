@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from source_tree import ROOT, SOURCE, expect_none, importable, imports, modules, paths, within
+from source_tree import ROOT, expect_none, importable, imports, modules, paths, within
 
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70

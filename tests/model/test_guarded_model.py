@@ -23,7 +23,13 @@ from accordant.types.errors import Fenced
 from accordant.types.readings import Token
 from guarded_model import GuardedModel
 
-THOROUGH = settings(max_examples=250, stateful_step_count=60, print_blob=True, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(
+    max_examples=250,
+    stateful_step_count=60,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # explaining takes longer than finding
+)
 SEARCHING = settings(
     THOROUGH, max_examples=2_000, derandomize=True, phases=[Phase.generate], print_blob=False, database=None
 )

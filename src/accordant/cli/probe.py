@@ -86,8 +86,8 @@ def table(target: str, findings: Sequence[Finding]) -> Table:
         caption=f"Does a write check which version its writer had read? {answer}",
         show_lines=True,
     )
-    shown.add_column("interleaving", no_wrap=True)
-    shown.add_column("verdict")
+    shown.add_column("interleaving")
+    shown.add_column("verdict", no_wrap=True)
     shown.add_column("what happened")
     for finding in findings:
         shown.add_row(

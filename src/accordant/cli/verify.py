@@ -13,6 +13,7 @@ from accordant.cli.output import AsJson, Exit, console, plain, print_json, wants
 from accordant.cli.source import DocumentName, StoreFile, choose, reading
 from accordant.engine.host.verify import VerifyReport
 from accordant.engine.host.verify import verify as verify_document
+from accordant.engine.stores.contract import Store
 
 __all__ = ["verify"]
 
@@ -55,16 +56,14 @@ async def _verified(source: str, document: str | None, progress_on: Console) -> 
     async with reading(source) as store:
         keys = [(await choose(store, document)).key] if document else [info.key for info in await store.documents()]
         with _progress(progress_on) as bar:
-            reports = []
-            for key in keys:
-                task = bar.add_task(key, total=None)
-                reports.append(
-                    await verify_document(
-                        store, key, lambda read, head, task=task: bar.update(task, completed=read, total=head)
-                    )
-                )
-                bar.remove_task(task)
-            return reports
+            return [await _with_bar(store, key, bar) for key in keys]
+
+
+async def _with_bar(store: Store, key: str, bar: Progress) -> VerifyReport:
+    task = bar.add_task(key, total=None)
+    report = await verify_document(store, key, lambda read, head: bar.update(task, completed=read, total=head))
+    bar.remove_task(task)
+    return report
 
 
 def _progress(shown: Console) -> Progress:

@@ -413,13 +413,21 @@ class Machine:
         if emitted is None:
             return self.head
         own = plan if emitted == command.update else gate.check_own(self.state.ledger, emitted, None, self.state.schema)
-        for client in plan.fresh_clients:
-            self._bound[client] = session.id
+        self._bind(session, plan.fresh_clients, now, effects)
         entry = replace(self._entry(EntryKind.WRITE, session, now, ops=_records(plan)), update=emitted)
         gate.absorb(self.state.ledger, own, entry.offset, entry.actor, None)
         self.state.record(entry, own)
         self._emit(Commit(entry), effects)
         return self.head
+
+    def _bind(self, session: Session, clients: Sequence[int], now: int, effects: Effects) -> None:
+        """These client ids write for this session now. If another living session (of the same agent: the gate saw to that)
+        wrote under one, it is a dead connection's or a clone's: it ends, since two writers under one id lose edits unseen."""
+        for client in clients:
+            other = self.sessions.get(self._bound.get(client, session.id))
+            if other is not None and other.id != session.id:
+                self._end(other, Ending.REPLACED, now, effects, f"client id {client} went to another session")
+            self._bound[client] = session.id
 
     def _quarantine(self, command: Quarantine, now: int, effects: Effects) -> None:
         session = self._living(command.session, now)

@@ -47,6 +47,7 @@ class Sessions:
     def __init__(self) -> None:
         self._by_id: dict[str, Session] = {}
         self._generations: set[int] = set()
+        self._leased: dict[str, Session] = {}
         self._ended: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ class Sessions:
 
     def expired(self, now: int) -> list[Session]:
         """Sessions whose lease has run out."""
-        return [s for s in self._by_id.values() if s.expires_at is not None and s.expires_at <= now]
+        return [s for s in self._leased.values() if s.expires_at is not None and s.expires_at <= now]
 
     def of(self, agent: str) -> list[Session]:
         """The living sessions under this name."""
@@ -80,20 +81,22 @@ class Sessions:
         """Enter a session, its lease counted from now."""
         if session.id in self._by_id:
             raise AssertionError(f"session {session.id} began twice")
-        if session.lease_ms is not None:
-            session = replace(session, expires_at=now + session.lease_ms)
         self._by_id[session.id] = session
+        self.touch(session, now)
+        session = self._by_id[session.id]
         self._generations.add(session.generation)
         return session
 
     def touch(self, session: Session, now: int) -> None:
         """Any call renews the lease."""
         if session.lease_ms is not None:
-            self._by_id[session.id] = replace(session, expires_at=now + session.lease_ms)
+            session = replace(session, expires_at=now + session.lease_ms)
+            self._by_id[session.id] = self._leased[session.id] = session
 
     def end(self, session_id: str) -> Session | None:
         """Forget a session; its generation is ended for ever, since generations are never reused."""
         session = self._by_id.pop(session_id, None)
+        self._leased.pop(session_id, None)
         if session is not None:
             self._generations.discard(session.generation)
             self._ended[session_id] = session

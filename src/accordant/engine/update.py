@@ -143,6 +143,7 @@ def _read_sections(data: bytes, run_max: int) -> tuple[dict[int, list[Struct]], 
         raise WireError(f"{count} client sections, the limit is {CLIENTS_PER_UPDATE_MAX}", code="too_many_structs")
     structs: dict[int, list[Struct]] = {}
     total = 0
+    previous = CLIENT_ID_MAX + 1
     for _ in range(count):
         length, at = _varuint(data, at)
         total += length
@@ -150,9 +151,10 @@ def _read_sections(data: bytes, run_max: int) -> tuple[dict[int, list[Struct]], 
             raise WireError(f"more than {STRUCTS_PER_UPDATE_MAX} structs: split the update", code="too_many_structs")
         client, at = _read_client(data, at)
         clock, at = _varuint(data, at)
-        if client in structs or not length:
-            # yrs keeps one of two sections of a client and drops the other without a word
-            raise WireError("a client's section is empty or appears twice", code="bad_order")
+        if client >= previous or not length:
+            # Honest sections go from the highest id down. yrs drops one of two sections of a client without a word
+            raise WireError("a client's section is empty, twice there or out of order", code="bad_order")
+        previous = client
         structs[client], at = _read_structs(data, at, client, clock, length, run_max)
     return structs, at
 
@@ -472,7 +474,7 @@ def encode_update(structs: Mapping[int, Sequence[Struct]], deletes: DeleteSet | 
     """The bytes of an update. The structs of a client must be contiguous; what `decode_update` gave comes out unchanged."""
     out = bytearray()
     _write(out, len(structs))
-    for client, section in structs.items():
+    for client, section in sorted(structs.items(), reverse=True):
         _write(out, len(section), client, section[0].clock)
         for struct in section:
             _write_struct(out, struct)

@@ -15,10 +15,10 @@ from accordant.document.port import HistoryQuery
 from accordant.types.commands import Committed, Question, ReadAnswer
 from accordant.types.entries import Entry, entry_from, header_json
 from accordant.types.errors import Invalid
-from accordant.types.limits import INTEGER_MAX
+from accordant.types.limits import INTEGER_MAX, REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
 from accordant.types.namespaces import segment
 from accordant.types.readings import Token
-from accordant.types.regions import Kind, Schema
+from accordant.types.regions import GUARDED_ROOT, Kind, Schema
 
 __all__ = [
     "PROTOCOL_VERSION",
@@ -109,9 +109,20 @@ class Hello:
             frozenset(map(segment, roles)),
             shared,
             lease_ms,
-            None if schema is None else Schema.from_description(schema),
+            None if schema is None else _declared(schema),
             _resume(body.get("resume")),
         )
+
+
+def _declared(shown: Mapping[str, Any]) -> Schema:
+    """The schema of a peer's class: names that a class could not declare are refused here too."""
+    schema = Schema.from_description(shown)
+    if len(schema.regions) > REGIONS_OPEN_MAX:
+        raise Invalid(f"a schema has at most {REGIONS_OPEN_MAX} regions", code="bad_schema")
+    for name in schema.regions:
+        if not 0 < len(name) <= REGION_NAME_CHARS_MAX or name == GUARDED_ROOT:
+            raise Invalid(f"{name[:REGION_NAME_CHARS_MAX]!r} cannot be a region's name", code="bad_region_name")
+    return schema
 
 
 def _resume(data: Any) -> Resume | None:

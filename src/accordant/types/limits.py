@@ -218,3 +218,12 @@ CONNECT_TIMEOUT_S: Final = 10.0
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long a closing connection may take to say goodbye. Beyond: it is cut."""
+
+CHECK_FILE_BYTES_MAX: Final = 16 * 1_048_576
+"""A Markdown file given to `accordant check`: larger than any book. Beyond: `Invalid`; split it."""
+
+DOCTOR_ENTRIES: Final = 100_000
+"""Entries that `accordant doctor` looks back over unless told otherwise: days of a busy document, a few seconds of reading."""
+
+CALLS_UNANSWERED_MAX: Final = 10_000
+"""Calls of one client that wait for an answer, at home: what a document's inbox holds. Beyond: `NoAuthority`, `busy`."""

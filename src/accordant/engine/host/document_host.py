@@ -14,7 +14,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from accordant.engine.commands import Ask, Command, Outline, Quarantine, Sync
 from accordant.engine.crdt import ReplicaBroken
@@ -31,6 +31,16 @@ __all__ = ["DocumentHost", "load_state"]
 
 logger = logging.getLogger("accordant.engine")
 Listener = Callable[[list[Published]], None]
+
+
+class LeaseKeeper(Protocol):
+    """Whoever holds the lease for this document."""
+
+    def is_current(self) -> bool:
+        """Whether the lease has certainly not run out."""
+
+    async def confirm(self) -> None:
+        """Renew it now; raises `NoAuthority` when it has passed to another."""
 
 
 @dataclass(slots=True)
@@ -109,6 +119,7 @@ class DocumentHost:
         incarnation: str,
         holder: str,
         now_ms: Callable[[], int],
+        lease: LeaseKeeper,
     ) -> None:
         self.key = key
         self.epoch = epoch
@@ -116,6 +127,7 @@ class DocumentHost:
         self._store = store
         self._holder = holder
         self._now_ms = now_ms
+        self._lease = lease
         self._machine: Machine | None = None
         self._previous: Machine | None = None
         self._inbox: deque[_Pending] = deque()
@@ -187,7 +199,9 @@ class DocumentHost:
     async def call(self, command: Command) -> Any:
         """The command's reply, at a durable version; raises the `AccordantError` that it is refused with."""
         if self._closed is not None:
-            raise self._closed
+            raise AccordantError.from_dict(self._closed.to_dict())
+        if not self._lease.is_current():
+            await self._confirm_lease()
         if self._is_idle() and isinstance(command, Ask | Sync | Outline):
             return self._answer_at_once(command)
         while len(self._inbox) >= INBOX_MAX:
@@ -200,6 +214,15 @@ class DocumentHost:
         if isinstance(reply, AccordantError):
             raise reply.with_traceback(None)
         return reply
+
+    async def _confirm_lease(self) -> None:
+        """The lease may have run out while this process was held up: without it, not even a read may be answered (I3)."""
+        try:
+            await self._lease.confirm()
+        except NoAuthority as error:
+            self._closed = error
+            self._wake.set()
+            raise
 
     def _is_idle(self) -> bool:
         return not self._inbox and self._flight is None and not self._batch.pending and self._machine is not None

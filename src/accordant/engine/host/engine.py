@@ -33,6 +33,24 @@ D = TypeVar("D", bound=Document)
 Durability = Literal["fsync", "process"]
 
 
+class _Held:
+    """A lease in our hands, as far as the clock says."""
+
+    def __init__(self, store: Store, lease: Lease, ttl_s: float, clock: Callable[[], float]) -> None:
+        self.lease = lease
+        self._store = store
+        self._ttl_s = ttl_s
+        self._clock = clock
+
+    def is_current(self) -> bool:
+        """Whether it has certainly not run out."""
+        return self._clock() * 1000 < self.lease.expires_at
+
+    async def confirm(self) -> None:
+        """Renew it; raises `NoAuthority` when it has passed to another."""
+        self.lease = await self._store.renew(self.lease, self._ttl_s)
+
+
 class Engine:
     """Documents in this process.
 
@@ -63,8 +81,7 @@ class Engine:
         self._lease_s = lease_s
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._lease: Lease | None = None
-        self._leases: dict[str, Lease] = {}
+        self._leases: dict[str, _Held] = {}
         self._hosts: dict[str, DocumentHost] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._renewing: asyncio.Task[None] | None = None
@@ -75,7 +92,7 @@ class Engine:
         await self._store.open()
         try:
             if self._store.exclusive:
-                self._lease = await self._store.acquire(ALL, self._holder, self._lease_s)
+                await self._acquire(ALL)
         except BaseException:
             await self._store.close()
             raise
@@ -96,28 +113,27 @@ class Engine:
         self._renewing = None
         try:
             await asyncio.gather(*(host.close() for host in self._hosts.values()))
-            for lease in (*self._leases.values(), *([self._lease] if self._lease else [])):
-                await self._store.release(lease)
+            for held in self._leases.values():
+                await self._store.release(held.lease)
         finally:
             self._hosts.clear()
             await self._store.close()
 
+    async def _acquire(self, resource: str) -> _Held:
+        lease = await self._store.acquire(resource, self._holder, self._lease_s)
+        held = self._leases[resource] = _Held(self._store, lease, self._lease_s, self._clock)
+        return held
+
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            for lease in (*self._leases.values(), *([self._lease] if self._lease else [])):
+            for held in list(self._leases.values()):
                 try:
-                    renewed = await self._store.renew(lease, self._lease_s)
-                except NoAuthority as lost:
-                    logger.error("the lease on %s has passed to another: %s", lease.resource, lost)
-                    continue  # commits are fenced by the epoch; hosts close themselves on the first one
+                    await held.confirm()
+                except NoAuthority as lost:  # commits are fenced by the epoch; hosts close themselves on the next call
+                    logger.error("the lease on %s has passed to another: %s", held.lease.resource, lost)
                 except AccordantError as error:
-                    logger.warning("the lease on %s could not be renewed: %s", lease.resource, error)
-                    continue
-                if lease.resource == ALL:
-                    self._lease = renewed
-                else:
-                    self._leases[lease.resource] = renewed
+                    logger.warning("the lease on %s could not be renewed: %s", held.lease.resource, error)
 
     # -- documents --------------------------------------------------------------------------------------------
 
@@ -199,14 +215,10 @@ class Engine:
             return host
 
     async def _start(self, key: DocumentKey) -> DocumentHost:
-        lease = self._lease
-        if lease is None:
-            lease = await self._store.acquire(key.path, self._holder, self._lease_s)
-            self._leases[key.path] = lease
+        held = self._leases.get(ALL) or await self._acquire(key.path)
         info = await self._store.create(key.path, uuid.uuid4().hex)
-        host = DocumentHost(
-            self._store, key.path, lease.epoch, info.incarnation, self._holder, lambda: int(self._clock() * 1000)
-        )
+        epoch, now_ms = held.lease.epoch, lambda: int(self._clock() * 1000)
+        host = DocumentHost(self._store, key.path, epoch, info.incarnation, self._holder, now_ms, held)
         await host.start()
         return host
 

@@ -276,7 +276,8 @@ def _visible(state: DocumentState) -> Mapping[str, Any]:
     found = {name: kind for name, kind in kinds(state).items() if not kind.is_guarded}
     shown: dict[str, Any] = {name: state.value(name, kind) for name, kind in found.items()}
     shown |= {f"version of {name}": version for name, version in state.versions.items()}
-    return shown | state.canonical_state()["guarded"]
+    shown |= state.canonical_state()["guarded"]
+    return shown
 
 
 def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,247 @@
+"""The authority's side of one connection as a machine: frames and answers go in, ordered actions come out.
+
+Pure: no socket, clock or dice, and it never sees the document. Whoever runs it carries the actions out in order, and hands
+it the next frame only after `joined`, `welcomed` or `turned_away` has answered a `Join` or `Greet`.
+
+    state     frame                    -> state      actions
+    NEW       Hello, first of all      -> GREETING   Greet
+    NEW       anything else            -> JOINING    Join           (an ordinary Yjs peer; its messages wait for the session)
+    GREETING  (welcomed)               -> MEMBER     Send Welcome
+    JOINING   (joined)                 -> PEER       what had waited
+    PEER      Sync, Awareness, Query   -> PEER       Answer, Apply, Relay, ShowAwareness
+    MEMBER    the same and Call        -> MEMBER     and Perform
+    any       refused, malformed       -> CLOSED     Send refusal, Close
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from accordant.sync.closing import CloseCode, close_code, close_reason
+from accordant.sync.messages import Hello, Method, Welcome, call_from_json
+from accordant.sync.wire import (
+    AuthDenied,
+    Awareness,
+    AwarenessState,
+    Own,
+    OwnType,
+    QueryAwareness,
+    SyncStep1,
+    SyncStep2,
+    SyncUpdate,
+    WireMessage,
+    decode_frame,
+    encode_message,
+)
+from accordant.types.errors import AccordantError, WireError
+
+__all__ = [
+    "Action",
+    "Answer",
+    "Apply",
+    "Close",
+    "Greet",
+    "Join",
+    "PeerSession",
+    "Perform",
+    "Relay",
+    "Send",
+    "ShowAwareness",
+    "State",
+]
+
+EMPTY_UPDATE = b"\x00\x00"
+
+
+class State(Enum):
+    """Where the connection stands; the module's table says how it moves."""
+
+    NEW = "new"
+    JOINING = "joining"
+    GREETING = "greeting"
+    PEER = "peer"
+    MEMBER = "member"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put this frame into the peer's outbox."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Begin an ordinary peer's session, then call `joined` or `turned_away`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greet:
+    """Declare, then begin or resume the session that this hello asks for; then call `welcomed` or `turned_away`."""
+
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """From now on send this peer what changes, and send it now what it lacks (Sync step 2) and the room's awareness."""
+
+    state_vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Submit this update to the document; when it is refused, call `refused`."""
+
+    update: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Enter these presences into the room."""
+
+    states: tuple[AwarenessState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAwareness:
+    """Send every known presence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Carry the call out; answer with `result` or `failure`."""
+
+    call: int
+    method: Method
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection after what was sent."""
+
+    code: CloseCode
+    reason: str
+
+
+Action = Send | Join | Greet | Answer | Apply | Relay | ShowAwareness | Perform | Close
+
+
+class PeerSession:
+    """One connection. `state` is for reading; only this class moves it."""
+
+    def __init__(self) -> None:
+        self.state = State.NEW
+        self._held: list[WireMessage] = []
+
+    def receive_frame(self, frame: bytes) -> list[Action]:
+        """What a frame leads to. After `CLOSED` nothing does."""
+        if self.state is State.CLOSED:
+            return []
+        try:
+            return self._receive(decode_frame(frame))
+        except WireError as error:
+            return self._close(CloseCode.MALFORMED, error)
+
+    def joined(self) -> list[Action]:
+        """The ordinary peer's session has begun: what it had sent counts now."""
+        self._move(State.JOINING, State.PEER)
+        held, self._held = self._held, []
+        try:
+            return self._receive(held)
+        except WireError as error:
+            return self._close(CloseCode.MALFORMED, error)
+
+    def welcomed(self, welcome: Welcome) -> list[Action]:
+        """The hello was accepted."""
+        self._move(State.GREETING, State.MEMBER)
+        actions: list[Action] = [Send(encode_message(Own(OwnType.WELCOME, welcome.to_json())))]
+        held, self._held = self._held, []
+        try:
+            return actions + self._receive(held)
+        except WireError as error:
+            return actions + self._close(CloseCode.MALFORMED, error)
+
+    def turned_away(self, error: AccordantError) -> list[Action]:
+        """No session for this peer."""
+        was_greeting = self.state is State.GREETING
+        code = close_code(error)
+        code = CloseCode.JOIN_REFUSED if code is CloseCode.REFUSED else code
+        code = CloseCode.VERSION if error.code == "protocol_version" else code
+        said = Own(OwnType.ERROR, {"id": None, "error": error.to_dict()})
+        notice: list[Action] = [Send(encode_message(said))] if was_greeting else []
+        return notice + self._close(code, error)
+
+    def refused(self, error: AccordantError) -> list[Action]:
+        """An update of this peer was refused: it is told why, and goes (I9). A second refusal finds it gone already."""
+        if self.state is State.CLOSED:
+            return []
+        if self.state is State.MEMBER:
+            message: WireMessage = Own(OwnType.REFUSAL, {"error": error.to_dict()})
+        else:
+            message = AuthDenied(close_reason(error))
+        code = close_code(error)
+        told: list[Action] = [Send(encode_message(message))] if code is CloseCode.REFUSED else []
+        return told + self._close(code, error)
+
+    def result(self, call: int, body: Any) -> bytes:
+        """The frame that answers a call."""
+        return encode_message(Own(OwnType.RESULT, {"id": call, "body": body}))
+
+    def failure(self, call: int, error: AccordantError) -> bytes:
+        """The frame that says why a call failed."""
+        return encode_message(Own(OwnType.ERROR, {"id": call, "error": error.to_dict()}))
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    def _move(self, expected: State, to: State) -> None:
+        if self.state is not expected:
+            raise AssertionError(f"{to} follows {expected}, not {self.state}")
+        self.state = to
+
+    def _close(self, code: CloseCode, error: AccordantError) -> list[Action]:
+        self.state = State.CLOSED
+        self._held.clear()
+        return [Close(code, close_reason(error))]
+
+    def _receive(self, messages: Sequence[WireMessage]) -> list[Action]:
+        if self.state is State.NEW:
+            return self._begin(messages)
+        actions: list[Action] = []
+        for message in messages:
+            actions += self._message(message)
+        return actions
+
+    def _begin(self, messages: Sequence[WireMessage]) -> list[Action]:
+        first = messages[0]
+        if not (isinstance(first, Own) and first.type is OwnType.HELLO):
+            self.state, self._held = State.JOINING, list(messages)
+            return [Join()]
+        self.state, self._held = State.GREETING, list(messages[1:])
+        try:
+            return [Greet(Hello.from_json(first.body))]
+        except AccordantError as error:
+            return self.turned_away(error)
+
+    def _message(self, message: WireMessage) -> list[Action]:
+        match message:
+            case SyncStep1(state_vector):
+                return [Answer(state_vector)]
+            case SyncStep2(update) | SyncUpdate(update):
+                return [] if update == EMPTY_UPDATE else [Apply(update)]
+            case Awareness(states):
+                return [Relay(states)]
+            case QueryAwareness():
+                return [ShowAwareness()]
+            case Own(OwnType.CALL, body) if self.state is State.MEMBER:
+                try:
+                    return [Perform(*call_from_json(body))]
+                except AccordantError as error:
+                    raise WireError(error.message, code=error.code) from error
+        raise WireError("this message has no place here", code="unexpected_message")
+
