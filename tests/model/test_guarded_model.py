@@ -162,7 +162,8 @@ MUTANTS = [
 def test_the_model_catches_a_broken_guard(mutant: Callable[[], Any]) -> None:
     """Each check that the guard could forget lets something land, or be lost, that the model does not expect."""
     with mutant() as machine_class:
-        broken = type("Broken", (GuardedModel,), {"machine_class": machine_class, "judges_reasons": False})
-        with pytest.raises(AssertionError) as caught:
+        # Two lives whose version and generation numbers coincide are rare, so there the wrong reason is found first.
+        judges_reasons = mutant is no_epoch_check
+        broken = type("Broken", (GuardedModel,), {"machine_class": machine_class, "judges_reasons": judges_reasons})
+        with pytest.raises(AssertionError):
             run_state_machine_as_test(broken, settings=SEARCHING)
-    print(mutant.__name__, caught.traceback[-1], str(caught.value)[:300])

@@ -19,7 +19,7 @@ from accordant.types.limits import CLAIM_CHARS_MAX, CLAIMS_MAX, VALUE_DEPTH_MAX
 __all__ = ["Fact", "Found", "facts_of_json", "facts_of_lines"]
 
 _LINE: Final = re.compile(
-    r"^[ \t]*(?:[-+]\s+)?(?P<key>[A-Za-z][\w ./()-]{0,48}?)\s*(?::|=(?!=))\s+(?P<value>\S.{0,119}?)[ \t]*$",
+    r"^[ \t]*(?:[-+]\s+)?(?P<key>[A-Za-z][\w ./()-]{0,48}?)[ \t]{0,8}(?::|=(?!=))[ \t]{1,16}(?P<value>\S.{0,119}?)[ \t]{0,16}$",
     re.MULTILINE,
 )
 _WORDS: Final = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)*")

@@ -14,15 +14,16 @@ from accordant.coherence_pass.passages import AuthorSpan, Passage
 
 __all__ = ["passages_of_markdown"]
 
-_HEADING: Final = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?=\s|$)")
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM: Final = re.compile(r"(\s*)(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?")
 _RULE: Final = re.compile(r"\s{0,3}(?:[-*_=]\s*){3,}$")
-_LINK: Final = re.compile(r"!?\[([^\]\n]{0,300})\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,100}\])")
+_LINK: Final = re.compile(r"!?\[([^\]\n]{0,300})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,100}\])")
 _TAG: Final = re.compile(r"<[^>\n]{1,300}>")
 _URL: Final = re.compile(r"\bhttps?://[^\s)>\]]+")
 _STRIKE: Final = re.compile(r"~~[^~\n]{1,500}~~")
 _FRONT: Final = re.compile(r"---\n(?P<body>.*?\n)---\n", re.DOTALL)
+_LEADS_MAX: Final = 8
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class _Blocks:
         heading = _HEADING.match(line)
         if heading is not None:
             done = self._finish()
-            self._enter(len(heading[1]), heading[2])
+            self._enter(len(heading[1]), line[heading.end() :].strip().rstrip("#"))
             return done
         if not line.strip():
             return self._finish()
@@ -156,7 +157,8 @@ class _Blocks:
         if not is_item and indent == 0:
             self._state.items = []
         self._state.items = [held for held in self._state.items if held[0] < indent + (0 if is_item else 1)]
-        lead = (*(title for _, title in self._state.headings), *(title for _, title in self._state.items if title))
+        announced = [title for _, title in self._state.items if title][-_LEADS_MAX:]
+        lead = (*(title for _, title in self._state.headings), *announced)
         self._block = _Block(start, end, line, lead, indent)
 
     def _finish(self) -> _Block | None:
@@ -165,7 +167,7 @@ class _Blocks:
         if block is None:
             return None
         shown = _without_markup(self._text[block.start : block.end]).strip()
-        indent = block.indent if self._text[: block.start].endswith((" ", "\t")) else -1
+        indent = block.indent if self._text[block.start - 1 : block.start] in (" ", "\t") else -1
         self._state.items.append((indent, shown.rstrip(":") if shown.endswith(":") and len(shown) <= 200 else ""))
         return block
 

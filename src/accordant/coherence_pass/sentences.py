@@ -15,7 +15,7 @@ from accordant.types.limits import CLAIM_CHARS_MAX
 
 __all__ = ["Spans", "statement_spans"]
 
-_END: Final = re.compile(r"[.!?]+[\"')\]]*(?=\s|$)|;(?=\s)|\n(?!\s*[a-z(])")
+_END: Final = re.compile(r"(?<![.!?])[.!?]+[\"')\]]*(?=\s|$)|;(?=\s)|\n(?![ \t]{0,16}[a-z(])")
 _ABBREVIATED: Final = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|approx|ca|no|dr|mr|mrs|ms|prof|inc|ltd|fig|cf|etc|st|jan|feb|sept|oct|nov|dec|[A-Z]))\.$",
     re.IGNORECASE,

@@ -58,7 +58,7 @@ def item_ids(state: DocumentState, region: str) -> list[tuple[int, int]]:
 def _render(state: DocumentState, region: str, shown: Callable[[Struct], Struct]) -> Replica:
     """The document again, with the region's content replaced and everything outside it collected."""
     whole = state.replica.encode()
-    update = decode_update(whole, bytes_max=len(whole), run_max=len(whole))
+    update = decode_update(whole, len(whole), is_own=True)
     root = state.ledger.roots[region]
     structs: dict[int, list[Struct]] = {}
     for client, section in update.structs.items():

@@ -26,7 +26,7 @@ from accordant.engine.update import (
     decode_update,
 )
 from accordant.types.errors import AccordantError, WireError
-from accordant.types.limits import AUTHORITY_ID_END, AUTHORITY_ID_MIN, STRUCTS_PER_UPDATE_MAX, UPDATE_BYTES_MAX
+from accordant.types.limits import AUTHORITY_ID_END, AUTHORITY_ID_MIN, UPDATE_BYTES_MAX
 from accordant.types.regions import Schema
 
 __all__ = ["Op", "Peer", "Plan", "absorb", "check", "check_own", "decode_update", "own_clients", "verify_emitted"]
@@ -89,7 +89,7 @@ def check_own(
     With a schema, set members are remembered too, so that a peer may repeat one.
     """
     if isinstance(update, bytes):
-        update = decode_update(update, OWN_BYTES_MAX, STRUCTS_PER_UPDATE_MAX)
+        update = decode_update(update, OWN_BYTES_MAX, is_own=True)
 
     def may_write(client: int, found: Client | None) -> None:
         if authority_id is not None and client != authority_id:
@@ -195,7 +195,7 @@ def verify_emitted(plan: Plan, emitted_update: bytes | None, incoming: bytes) ->
     if emitted_update is None:
         return not plan.fresh and not plan.deletes
     try:
-        emitted = decode_update(emitted_update, OWN_BYTES_MAX, STRUCTS_PER_UPDATE_MAX)
+        emitted = decode_update(emitted_update, OWN_BYTES_MAX, is_own=True)
     except WireError:
         return False
     written = {client: (s[0].clock, s[-1].clock + s[-1].length) for client, s in emitted.structs.items()}

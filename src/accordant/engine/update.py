@@ -25,6 +25,7 @@ from accordant.types.limits import (
     STRUCTS_PER_UPDATE_MAX,
     UPDATE_BYTES_MAX,
     VALUE_DEPTH_MAX,
+    VALUES_PER_UPDATE_MAX,
 )
 from accordant.types.values import canonical
 
@@ -107,12 +108,15 @@ def units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) >> 1
 
 
-def decode_update(data: bytes, bytes_max: int = UPDATE_BYTES_MAX, run_max: int = SQUASHABLE_RUN_MAX) -> Update:
-    """The update in these bytes; raises `WireError` for anything that an honest writer would not send."""
+def decode_update(data: bytes, bytes_max: int = UPDATE_BYTES_MAX, is_own: bool = False) -> Update:
+    """The update in these bytes; raises `WireError` for anything that an honest writer would not send.
+
+    What the document itself emitted (`is_own`) is not bounded in values and neighbours: a bulk write is merged from chunks.
+    """
     if len(data) > bytes_max:
         raise WireError(f"the update has {len(data)} bytes, the limit is {bytes_max}", code="too_large", limit=bytes_max)
     try:
-        structs, at = _read_sections(data, run_max)
+        structs, at = _read_sections(data, _Budget(is_own))
         if at == len(data) - 1 and data[at] == 0:
             return Update(structs, {})
         deletes, at = _read_delete_set(data, at)
@@ -134,10 +138,28 @@ def decode_delete_set(data: bytes) -> dict[int, list[tuple[int, int]]]:
     return deletes
 
 
+class _Budget:
+    """What one update may still hold."""
+
+    __slots__ = ("run_max", "values")
+
+    def __init__(self, is_own: bool) -> None:
+        self.run_max = STRUCTS_PER_UPDATE_MAX if is_own else SQUASHABLE_RUN_MAX
+        self.values = UPDATE_BYTES_MAX if is_own else VALUES_PER_UPDATE_MAX
+
+    def take(self, count: int, bytes_left: int) -> None:
+        """Allow so many values more; raises `WireError` before any of them is made."""
+        if count > bytes_left:
+            raise WireError("more values are announced than bytes follow")
+        self.values -= count
+        if self.values < 0:
+            raise WireError(f"more than {VALUES_PER_UPDATE_MAX} values: split the update", code="too_many_structs")
+
+
 # -- sections and structs ----------------------------------------------------------------------------------------
 
 
-def _read_sections(data: bytes, run_max: int) -> tuple[dict[int, list[Struct]], int]:
+def _read_sections(data: bytes, budget: _Budget) -> tuple[dict[int, list[Struct]], int]:
     count, at = _varuint(data, 0)
     if count > CLIENTS_PER_UPDATE_MAX:
         raise WireError(f"{count} client sections, the limit is {CLIENTS_PER_UPDATE_MAX}", code="too_many_structs")
@@ -155,25 +177,25 @@ def _read_sections(data: bytes, run_max: int) -> tuple[dict[int, list[Struct]], 
             # Honest sections go from the highest id down. yrs drops one of two sections of a client without a word
             raise WireError("a client's section is empty, twice there or out of order", code="bad_order")
         previous = client
-        structs[client], at = _read_structs(data, at, client, clock, length, run_max)
+        structs[client], at = _read_structs(data, at, client, clock, length, budget)
     return structs, at
 
 
 def _read_structs(
-    data: bytes, at: int, client: int, clock: int, count: int, run_max: int
+    data: bytes, at: int, client: int, clock: int, count: int, budget: _Budget
 ) -> tuple[list[Struct], int]:
     if count == 1:
-        struct, at = _read_struct(data, at, client, clock)
+        struct, at = _read_struct(data, at, client, clock, budget)
         return [struct], at
     structs: list[Struct] = []
     run = 0
     last: Struct | None = None
     for _ in range(count):
-        struct, at = _read_struct(data, at, client, clock)
+        struct, at = _read_struct(data, at, client, clock, budget)
         clock += struct.length
         if last is not None and _squashes(last, struct):
             run += 1
-            if run > run_max:
+            if run > budget.run_max:
                 raise WireError("too many neighbours that one struct could hold", code="squashable_run")
         else:
             run = 0
@@ -191,7 +213,7 @@ def _squashes(left: Struct, right: Struct) -> bool:
     return right.origin == (left.client, left.clock + left.length - 1) and right.right == left.right
 
 
-def _read_struct(data: bytes, at: int, client: int, clock: int) -> tuple[Struct, int]:
+def _read_struct(data: bytes, at: int, client: int, clock: int, budget: _Budget) -> tuple[Struct, int]:
     info = data[at]
     at += 1
     kind = info & 31
@@ -220,7 +242,7 @@ def _read_struct(data: bytes, at: int, client: int, clock: int) -> tuple[Struct,
         content, at = _read_text(data, at)
         length = len(content) if len(content) == at - start - 1 else units(content)
     else:
-        length, content, at = _read_content(data, at, kind)
+        length, content, at = _read_content(data, at, kind, budget)
     if not length or clock + length > CLOCK_MAX:
         _check_length(clock, length)
     # NamedTuple's own constructor costs twice as much
@@ -237,14 +259,13 @@ def _read_parent(data: bytes, at: int) -> tuple[str | Id, int]:
     raise WireError("an item's parent is neither a root nor a shared type")
 
 
-def _read_content(data: bytes, at: int, kind: int) -> tuple[int, Any, int]:
+def _read_content(data: bytes, at: int, kind: int, budget: _Budget) -> tuple[int, Any, int]:
     if kind == ANY:
         count, at = _varuint(data, at)
-        if count > len(data) - at:
-            raise WireError("more values are announced than bytes follow")
+        budget.take(count, len(data) - at)
         values = []
         for _ in range(count):
-            value, at = _read_any(data, at, VALUE_DEPTH_MAX)
+            value, at = _read_any(data, at, VALUE_DEPTH_MAX, budget)
             values.append(value)
         return count, values, at
     if kind == DELETED:
@@ -398,7 +419,7 @@ def _json_integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 16 else float(digits)
 
 
-def _read_any(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+def _read_any(data: bytes, at: int, depth: int, budget: _Budget) -> tuple[Any, int]:
     tag = data[at]
     at += 1
     if tag == 119:
@@ -414,18 +435,17 @@ def _read_any(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     if depth == 0:
         raise WireError(f"a value is nested deeper than {VALUE_DEPTH_MAX}", code="nesting", limit=VALUE_DEPTH_MAX)
     count, at = _varuint(data, at)
-    if count > len(data) - at:
-        raise WireError("more values are announced than bytes follow")
+    budget.take(count, len(data) - at)
     if tag == 117:
         items = []
         for _ in range(count):
-            item, at = _read_any(data, at, depth - 1)
+            item, at = _read_any(data, at, depth - 1, budget)
             items.append(item)
         return items, at
     members: dict[str, Any] = {}
     for _ in range(count):
         name, at = _read_text(data, at)
-        members[name], at = _read_any(data, at, depth - 1)
+        members[name], at = _read_any(data, at, depth - 1, budget)
     if len(members) != count:
         raise WireError("an object has the same member twice")
     return members, at

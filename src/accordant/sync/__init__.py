@@ -1,1 +1,1 @@
-"""How peers reach a document: the wire's bytes and the session machines (pure), then a server and a client around them."""
+"""How peers reach a document: the wire's bytes and the session machines (pure), then server and client around them."""

@@ -1,7 +1,7 @@
 """Who is here: a room's table of presences. Decides which of them count, and who may speak for whom.
 
-Pure. It relays JSON text as it came and reads nothing in it. Yjs clients repeat what they hear about others, so a state for
-a client id of another connection is not an attack: it is left out, silently.
+Pure. It relays JSON text as it came and reads nothing in it. Yjs clients repeat what they hear about others, so a state
+for a client id of another connection is not an attack: it is left out, silently.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Presences:
             return False
         newer = state.clock > known.state.clock
         if known.owner is None:
-            # A client that reconnects repeats its old clock. Only the first id of a connection may: anything later can be
-            # an echo of somebody who has left since.
+            # A client that reconnects repeats its old clock. Only the first id of a connection may: anything later can
+            # be an echo of somebody who has left since.
             back = newer or (state.clock == known.state.clock and not mine)
             return back and not state.is_gone and self._bind(owner, state)
         if newer or (state.clock == known.state.clock and state.is_gone and not known.state.is_gone):

@@ -11,8 +11,8 @@ Pure: no socket, clock or dice. Whoever runs it carries the actions out in order
     not ENDED dropped, may come back       -> OFFLINE   (unanswered calls wait)
     any       dropped for good, end        -> ENDED     Fail all, Stop
 
-A call that was sent and not answered may have landed. Sent again it carries the same op id, so it lands once; when there is
-no coming back, a submission fails as `StoreError` with `landed=None`, which says exactly that.
+A call that was sent and not answered may have landed. Sent again it carries the same op id, so it lands once; when
+there is no coming back, a submission fails as `StoreError` with `landed=None`, which says exactly that.
 """
 
 from __future__ import annotations
@@ -188,21 +188,21 @@ class ClientSession:
         match message.type, self.state:
             case OwnType.WELCOME, ClientState.GREETING:
                 return self._welcomed(Welcome.from_json(body))
-            case OwnType.RESULT, ClientState.READY if body.get("id") in self._unanswered:
-                self.forget(body["id"])
-                return [Resolve(body["id"], body.get("body"))]
-            case OwnType.ERROR, ClientState.READY if body.get("id") in self._unanswered:
-                self.forget(body["id"])
-                return [Fail(body["id"], AccordantError.from_dict(body.get("error") or {}))]
             case OwnType.RESULT | OwnType.ERROR, ClientState.READY:
-                return []  # of a call that nobody waits for any more
-            case OwnType.ERROR, ClientState.GREETING:
-                return self.end(AccordantError.from_dict(body.get("error") or {}))
-            case OwnType.REFUSAL, ClientState.READY:
-                return self.end(AccordantError.from_dict(body.get("error") or {}))
+                return self._answered(message.type, body)
+            case (OwnType.ERROR, ClientState.GREETING) | (OwnType.REFUSAL, ClientState.READY):
+                return self.end(_error_in(body))
             case OwnType.NOTICE, ClientState.READY:
                 return self._noticed(body)
         raise WireError(f"{message.type.name.lower()} has no place while {self.state.value}", code="unexpected_message")
+
+    def _answered(self, kind: OwnType, body: Mapping[str, Any]) -> list[ClientAction]:
+        call = body.get("id")
+        if not isinstance(call, int):
+            raise WireError("an answer names its call", code="bad_command")
+        if self._unanswered.pop(call, None) is None:
+            return []  # nobody waits for it any more
+        return [Resolve(call, body.get("body")) if kind is OwnType.RESULT else Fail(call, _error_in(body))]
 
     def _welcomed(self, welcome: Welcome) -> list[ClientAction]:
         self.state = ClientState.READY
@@ -222,6 +222,13 @@ class ClientSession:
         return []
 
 
+def _error_in(body: Mapping[str, Any]) -> AccordantError:
+    told = body.get("error")
+    if not isinstance(told, Mapping):
+        raise WireError("an error is an object", code="bad_command")
+    return AccordantError.from_dict(told)
+
+
 def _final(code: int, reason: str) -> AccordantError | None:
     """The error that a close code stands for when coming back cannot help."""
     if not 4400 <= code < 4500:
@@ -231,7 +238,9 @@ def _final(code: int, reason: str) -> AccordantError | None:
         return Fenced(text or "this session has ended", code=short or None)
     if code in (CloseCode.MALFORMED, CloseCode.TOO_LARGE):
         return WireError(text or reason or "the server could not read what was sent", code=short or None)
-    return Invalid(text or reason or f"the server closed the connection with {code}", code=short or None, close_code=code)
+    return Invalid(
+        text or reason or f"the server closed the connection with {code}", code=short or None, close_code=code
+    )
 
 
 def _unknown(error: AccordantError) -> StoreError:

@@ -1,11 +1,11 @@
 """The authority's side of one connection as a machine: frames and answers go in, ordered actions come out.
 
-Pure: no socket, clock or dice, and it never sees the document. Whoever runs it carries the actions out in order, and hands
-it the next frame only after `joined`, `welcomed` or `turned_away` has answered a `Join` or `Greet`.
+Pure: no socket, clock or dice, and it never sees the document. Whoever runs it carries the actions out in order, and
+hands it the next frame only after `joined`, `welcomed` or `turned_away` has answered a `Join` or `Greet`.
 
     state     frame                    -> state      actions
     NEW       Hello, first of all      -> GREETING   Greet
-    NEW       anything else            -> JOINING    Join           (an ordinary Yjs peer; its messages wait for the session)
+    NEW       anything else            -> JOINING    Join    (an ordinary Yjs peer; its messages wait)
     GREETING  (welcomed)               -> MEMBER     Send Welcome
     JOINING   (joined)                 -> PEER       what had waited
     PEER      Sync, Awareness, Query   -> PEER       Answer, Apply, Relay, ShowAwareness
@@ -244,4 +244,3 @@ class PeerSession:
                 except AccordantError as error:
                     raise WireError(error.message, code=error.code) from error
         raise WireError("this message has no place here", code="unexpected_message")
-

@@ -199,7 +199,7 @@ def _sized(data: bytes) -> bytes:
 
 
 def decode_frame(data: bytes, bytes_max: int = FRAME_BYTES_MAX) -> list[WireMessage]:
-    """Every message of a frame, at least one; raises `WireError`. Nothing of a frame counts unless all of it decodes."""
+    """Every message of a frame, at least one; raises `WireError`. Nothing of a frame counts unless all decodes."""
     if len(data) > bytes_max:
         raise WireError(f"a frame of {len(data)} bytes; at most {bytes_max} may be", code="too_large", limit=bytes_max)
     cursor = Bytes(data)

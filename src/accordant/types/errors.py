@@ -80,12 +80,11 @@ class AccordantError(Exception):
     def from_dict(data: Mapping[str, Any]) -> AccordantError:
         """The error that `to_dict` described; an unknown type becomes the base class. Raises nothing."""
         kind = _BY_NAME.get(str(data.get("type")), AccordantError)
-        fields = data.get("fields")
-        return kind(
-            str(data.get("message", "unknown error")),
-            code=str(data.get("code") or kind.code_default),
-            **(dict(fields) if isinstance(fields, Mapping) else {}),
-        )
+        found = data.get("fields")
+        error = kind(str(data.get("message", "unknown error")), code=str(data.get("code") or kind.code_default))
+        # Not as keyword arguments: a field from a wire may be called `message` or `code`.
+        error.fields.update({str(name): value for name, value in found.items()} if isinstance(found, Mapping) else {})
+        return error
 
 
 class Conflict(AccordantError):

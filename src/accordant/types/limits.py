@@ -227,3 +227,10 @@ DOCTOR_ENTRIES: Final = 100_000
 
 CALLS_UNANSWERED_MAX: Final = 10_000
 """Calls of one client that wait for an answer, at home: what a document's inbox holds. Beyond: `NoAuthority`, `busy`."""
+
+VALUES_PER_UPDATE_MAX: Final = 100_000
+"""JSON values in one update, members of lists and objects included: each costs about 3 us to validate, and four million fit
+into four megabytes. Beyond: refused, split it."""
+
+SUBMISSIONS_REMEMBERED: Final = 1_024
+"""Answers to a session's submissions, kept for a client whose connection dropped. Beyond: the log still knows the op id."""

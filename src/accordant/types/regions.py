@@ -174,7 +174,7 @@ class RegionSpec:
                 default=shown.get("default"),
             )
             return cls(name, Kind(shown["kind"]), None, rules)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise Invalid(f"not a region description: {name}", code="bad_schema") from error
 
 

@@ -70,7 +70,7 @@ def dead_in(update: bytes) -> dict[int, list[tuple[int, int]]]:
     """All dead ranges of a full state."""
     from accordant.engine.ranges import Ranges
 
-    whole = decode_update(update, 2**31, 2**31)
+    whole = decode_update(update, 2**31, is_own=True)
     dead: dict[int, Ranges] = {}
     for client, ranges in whole.deletes.items():
         for clock, end in ranges:

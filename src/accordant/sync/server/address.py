@@ -1,0 +1,79 @@
+"""Who knocks and at which door: the document that a request's path names, the agent it claims to be, its origin.
+
+Reads nothing but the ASGI scope. A path is split before it is decoded, so that `%2F` never becomes a separator (I11).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from starlette.types import Scope
+
+from accordant.types.errors import Invalid
+from accordant.types.namespaces import DocumentKey, Namespace, segment
+
+__all__ = ["ANONYMOUS", "agent_of", "document_key", "is_loopback", "origin_is_welcome"]
+
+ANONYMOUS = "anonymous"
+"""The pool that Yjs clients belong to which do not say who they are."""
+
+
+def document_key(scope: Scope, route: str) -> DocumentKey:
+    """The document of `<mount>/<route>/<namespace>/<document>`; raises `Invalid`."""
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    before = scope.get("root_path", "").count("/") + 2  # the empty segment before the first slash, and the route
+    segments = raw.decode("ascii", "replace").partition("?")[0].split("/")
+    if len(segments) <= before or segments[before - 1] != route:
+        raise Invalid(f"not a path below /{route}/", code="bad_name")
+    try:
+        *namespace, name = (unquote(one, errors="strict") for one in segments[before:])
+    except UnicodeDecodeError as error:
+        raise Invalid("a path segment is not UTF-8", code="bad_name") from error
+    return DocumentKey.of(Namespace.from_segments(tuple(namespace)), name)
+
+
+def agent_of(scope: Scope) -> str:
+    """The name in `?agent=`, or the anonymous pool; raises `Invalid`."""
+    try:
+        query = parse_qs(scope.get("query_string", b"").decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError as error:
+        raise Invalid("the query string cannot be read", code="bad_name") from error
+    named = query.get("agent", [ANONYMOUS])
+    if len(named) != 1:
+        raise Invalid("agent= is given once", code="bad_name")
+    return segment(named[0])
+
+
+def origin_is_welcome(scope: Scope, allowed: Collection[str] = ()) -> bool:
+    """Whether this is no browser, or one that shows a page of this machine, of this very host, or of an allowed origin.
+
+    On a loopback address the page must be local too, whatever `Host` says: a name that resolves to 127.0.0.1 is how
+    foreign pages reach local servers.
+    """
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    origin = headers.get(b"origin")
+    if origin is None or origin in allowed:
+        return True
+    try:
+        page = urlsplit(origin)
+        name, port = page.hostname, page.port or {"http": 80, "https": 443}.get(page.scheme)
+        host = urlsplit(f"//{headers.get(b'host', '')}")
+        host_name, host_port = host.hostname, host.port or (443 if scope["scheme"] in ("wss", "https") else 80)
+    except ValueError:
+        return False
+    if name is None or page.scheme not in ("http", "https"):
+        return False
+    if is_loopback(name):
+        return True
+    listening = (scope.get("server") or ("", None))[0]
+    return (name, port) == (host_name, host_port) and not is_loopback(listening)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine and nobody else can reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

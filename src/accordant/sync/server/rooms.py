@@ -1,0 +1,133 @@
+"""Rooms: the peers of one document. What the document emitted goes to all of them, the sender included, built once.
+
+A room decides nothing about the document. It exists while somebody is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from accordant.engine.crdt import merge_updates
+from accordant.engine.effects import Published
+from accordant.engine.host.document_host import DocumentHost
+from accordant.sync.awareness import Presences
+from accordant.sync.closing import CloseCode
+from accordant.sync.server.peer import Peer
+from accordant.sync.wire import Awareness, AwarenessState, Own, OwnType, SyncUpdate, encode_message
+from accordant.types.entries import EntryKind
+from accordant.types.limits import KEEPALIVE_S
+
+__all__ = ["Room", "Rooms"]
+
+logger = logging.getLogger("accordant.sync")
+
+
+class Room:
+    """The peers of one document host."""
+
+    def __init__(self, host: DocumentHost) -> None:
+        self.host = host
+        self._peers: set[Peer] = set()
+        self._presences = Presences()
+        self._unsubscribe = host.subscribe(self._on_entries)
+        self._keeping_alive = asyncio.create_task(self._keep_alive())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is here."""
+        return not self._peers
+
+    def enter(self, peer: Peer) -> None:
+        """Let a peer in. What it is sent depends on its `listens` and `is_member`."""
+        self._peers.add(peer)
+
+    def leave(self, peer: Peer) -> None:
+        """A connection has ended: its clients are gone. Idempotent."""
+        self._peers.discard(peer)
+        gone = self._presences.leave(peer)
+        if gone is not None:
+            self._tell_listeners(encode_message(gone))
+
+    def close(self) -> None:
+        """Stop listening to the document."""
+        self._unsubscribe()
+        self._keeping_alive.cancel()
+
+    def relay(self, peer: Peer, states: Sequence[AwarenessState]) -> None:
+        """Enter presences of this peer's own clients and tell everybody, the peer included: that keeps it connected."""
+        news = self._presences.enter(peer, states)
+        if news is not None:
+            self._tell_listeners(encode_message(news))
+
+    def awareness(self) -> Awareness:
+        """Everybody who is here."""
+        return self._presences.everyone()
+
+    def _tell_listeners(self, frame: bytes) -> None:
+        for peer in self._peers:
+            if peer.listens:
+                peer.post(frame)
+
+    def _on_entries(self, published: list[Published]) -> None:
+        """One durable batch, in the document's own order."""
+        try:
+            self._publish(published)
+        except Exception:
+            # The host would drop this listener and the room would go deaf: everybody has to come back instead.
+            logger.exception("%s: a batch could not be published; its peers have to reconnect", self.host.key)
+            for peer in self._peers:
+                peer.close(CloseCode.INTERNAL, "internal: reconnect and sync again")
+
+    def _publish(self, published: list[Published]) -> None:
+        updates = [one.update for one in published if one.update is not None]
+        if updates and any(peer.listens for peer in self._peers):
+            self._tell_listeners(encode_message(SyncUpdate(merge_updates(updates))))
+        if any(peer.is_member for peer in self._peers):
+            notice = encode_message(Own(OwnType.NOTICE, self._notice(published)))
+            for peer in self._peers:
+                if peer.is_member:
+                    peer.post(notice)
+        ended = {one.session for one in published if one.kind == EntryKind.LEAVE}
+        for peer in self._peers if ended else ():
+            if peer.session in ended and not peer.is_member:
+                peer.close(CloseCode.ENDED, "session_ended: the session was fenced or replaced")
+
+    def _notice(self, published: list[Published]) -> dict[str, object]:
+        notice: dict[str, object] = {"version": published[-1].offset}
+        if any(one.kind == EntryKind.SCHEMA for one in published):
+            notice["schema"] = self.host.machine.state.schema.describe()
+        return notice
+
+    async def _keep_alive(self) -> None:
+        """Yjs clients reconnect after 30 s of silence: whoever had none of the room's traffic is sent its awareness."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(KEEPALIVE_S / 3)
+            quiet = [p for p in self._peers if p.listens and loop.time() - p.posted_at >= KEEPALIVE_S]
+            frame = encode_message(self.awareness()) if quiet else b""
+            for peer in quiet:
+                peer.post(frame)
+
+
+class Rooms:
+    """The rooms of one application, by document host: a host that was replaced gets a room of its own."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[DocumentHost, Room] = {}
+
+    def enter(self, host: DocumentHost, peer: Peer) -> Room:
+        """The room of this host, with the peer in it."""
+        room = self._rooms.get(host)
+        if room is None:
+            room = self._rooms[host] = Room(host)
+        room.enter(peer)
+        return room
+
+    def leave(self, room: Room, peer: Peer) -> None:
+        """The peer is gone; the last one out closes the room."""
+        room.leave(peer)
+        if room.is_empty and self._rooms.get(room.host) is room:
+            del self._rooms[room.host]
+            room.close()
