@@ -163,7 +163,7 @@ class Engine(_Opened):
         return _blocking(getattr(self._manager, name), self._thread)(*args, **options)
 
 
-class connect(_Opened):  # noqa: N801 - used as a function: `with blocking.connect(...) as doc`
+class connect(_Opened):
     """`accordant.connect`, blocking. Takes the same arguments; use it in a `with` statement."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -173,5 +173,5 @@ class connect(_Opened):  # noqa: N801 - used as a function: `with blocking.conne
 
     def __enter__(self) -> Any:
         document = self._enter()
-        assert self._thread is not None  # noqa: S101 - _enter has just set it
+        assert self._thread is not None
         return _Blocking(document, self._thread)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, Field
-from worlds import EmbeddedWorld, in_loop, world
 
 from accordant import (
     Conflict,
@@ -24,6 +23,7 @@ from accordant import (
     UnionSet,
     region,
 )
+from worlds import EmbeddedWorld, in_loop, world
 
 KINDS = ["memory", "sqlite", "websocket"]
 worlds = pytest.mark.parametrize("kind", KINDS)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ConfigDict
-from worlds import in_loop, world
 
 from accordant import Conflict, Counter, Denied, Document, Invalid, Log, Map, Text, UnionSet, region
+from worlds import in_loop, world
 
 worlds = pytest.mark.parametrize("kind", ["memory", "sqlite", "websocket"])
 

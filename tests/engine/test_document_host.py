@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pycrdt
 import pytest
-from worlds import TASK, in_loop
 
 from accordant import Denied, Document, Engine, Fenced, Guarded, Invalid, Log, NoAuthority, StoreError, Text, region
 from accordant.engine.commands import Join, Sync, Update
@@ -15,6 +14,7 @@ from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.contract import Commit, Outcome
 from accordant.engine.stores.memory import MemoryStore
 from accordant.types.namespaces import DocumentKey
+from worlds import TASK, in_loop
 
 KEY = DocumentKey.of(TASK, "brief")
 
@@ -97,7 +97,9 @@ async def test_a_failed_append_takes_nothing_along(landed: bool | None) -> None:
         a = await engine.open(Brief, TASK, "brief", agent="a")
         await a.findings.append("before")
         store.gate.clear()
-        store.failures.append(StoreError("disk full", code="store_full", landed=False) if landed is False else OSError("?"))
+        store.failures.append(
+            StoreError("disk full", code="store_full", landed=False) if landed is False else OSError("?")
+        )
         submission = Submission((Write("findings", Kind.LOG, "append", None, {"items": ["lost"]}),), "op-1")
         first = asyncio.create_task(a._port.submit(submission))
         await asyncio.sleep(0.01)
@@ -141,7 +143,7 @@ async def test_an_update_that_does_something_else_goes_to_quarantine(monkeypatch
         with pytest.raises(Exception, match="retired"):
             await host.call(Update("s-evil", bad))
         kept = await store.quarantine(KEY.path)
-        assert [row["update"] for row in kept][0] == bad
+        assert kept[0]["update"] == bad
         refusals = await a.history(kind="refusal")
         assert refusals[-1].info["retired"] == [7]
         assert refusals[-1].actor == "evil"
@@ -231,5 +233,3 @@ async def test_cancelling_a_caller_leaves_the_document_sound() -> None:
         assert (await a.findings.read()).value == ["judged"]
         await a.findings.append("next")
         assert (await a.findings.read()).value == ["judged", "next"]
-
-

@@ -10,6 +10,7 @@ from typing import Any
 
 import pycrdt
 import pytest
+
 from node_tools import NodeRun
 
 sys.path.insert(0, str(Path(__file__).parent / "hostile"))

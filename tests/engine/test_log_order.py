@@ -1,9 +1,8 @@
 """The order table of a log against the array of the CRDT library itself."""
 
+import pycrdt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import pycrdt
 
 from accordant.engine.log_order import LogOrder, Slot
 from accordant.engine.update import decode_update

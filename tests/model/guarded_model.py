@@ -34,14 +34,24 @@ TTL_S = 10
 
 @dataclass
 class Cell:
-    """One path. `claim`: (generation, until, fence)."""
+    """One path. `claim`: (generation, until, fence); `lost`: (fence, end, generation)."""
 
     value: Any = None
     version: int = 0
     by: str | None = None
     is_set: bool = False
     claim: tuple[int, int, int] | None = None
-    lost: set[tuple[int, int]] = field(default_factory=set)
+    lost: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def forget_claim(self, version: int) -> None:
+        """The claim ended with the write of this version: its holder's readings up to there are worth nothing."""
+        if self.claim is not None:
+            self.lost.append((self.claim[2], version, self.claim[0]))
+        self.claim = None
+
+    def was_held(self, token: Token) -> bool:
+        """Whether this was read by the holder of a claim that has ended."""
+        return any(fence <= token.version < end and who == token.generation for fence, end, who in self.lost)
 
 
 @dataclass
@@ -216,7 +226,7 @@ class GuardedModel(RuleBasedStateMachine):
             assert (reply.code, reply.version) == ("claimed", cell.version)
         else:
             assert isinstance(reply, Committed)
-            self._forget_claim(cell)
+            cell.forget_claim(reply.version)
             cell.version, cell.by = reply.version, agent
             cell.claim = (member.generation, self.world.now + TTL_S * 1_000, reply.version)
             assert reply.answers[0] is not None
@@ -242,7 +252,7 @@ class GuardedModel(RuleBasedStateMachine):
         if op == "renew":
             cell.claim = (holder[0], self.world.now + TTL_S * 1_000, holder[2])
         else:
-            self._forget_claim(cell)
+            cell.forget_claim(reply.version)
             cell.version = reply.version
 
     # -- what must always hold --------------------------------------------------------------------------------
@@ -308,7 +318,7 @@ class GuardedModel(RuleBasedStateMachine):
             return Fenced
         if token.epoch != self.world.machine.epoch:
             return EpochChanged
-        if not self._lives(token.generation) or (token.version, token.generation) in cell.lost:
+        if not self._lives(token.generation) or cell.was_held(token):
             return Fenced
         if token.version != cell.version:
             return Conflict
@@ -342,13 +352,8 @@ class GuardedModel(RuleBasedStateMachine):
         cell = self.cells[path]
         cell.value, cell.is_set = (None, False) if delete else (value, True)
         if delete or self._holder(cell) is None:
-            self._forget_claim(cell)
+            cell.forget_claim(version)
         cell.version, cell.by = version, agent
-
-    def _forget_claim(self, cell: Cell) -> None:
-        if cell.claim is not None:
-            cell.lost.add((cell.claim[2], cell.claim[0]))
-        cell.claim = None
 
     def _write(self, path: str, token: Token, value: Any, delete: bool) -> Write:
         region, key = region_of(path)

@@ -42,9 +42,7 @@ class WebsocketWorld(EmbeddedWorld):
         """A handle over a websocket."""
         from accordant import connect
 
-        return await self._stack.enter_async_context(
-            connect(document, self._url, TASK, name, agent=agent, **options)
-        )
+        return await self._stack.enter_async_context(connect(document, self._url, TASK, name, agent=agent, **options))
 
 
 @asynccontextmanager

@@ -23,12 +23,12 @@ from accordant.document.document import Document
 from accordant.document.port import HistoryQuery
 from accordant.engine.host.document_host import load_state
 from accordant.engine.outline import outline
-from accordant.engine.stores.contract import AuditQuery
+from accordant.engine.stores.contract import AuditQuery, Store
 from accordant.types.errors import AccordantError, Invalid, NoAuthority
 from accordant.types.limits import CHECK_FILE_BYTES_MAX
 from accordant.types.namespaces import DocumentKey
 
-__all__ = ["check", "report_on"]
+__all__ = ["check", "report_on", "report_on_document"]
 
 READER_ID = 1
 """The Yjs client id of a replica that only reads."""
@@ -112,11 +112,15 @@ def _report_on_file(path: Path, now_ms: int) -> CoherenceReport:
 
 async def _report_on_store(source: str, document: str | None, now_ms: int) -> CoherenceReport:
     async with reading(source) as store:
-        key = (await choose(store, document)).key
-        state, _ = await load_state(store, key, READER_ID)
-        report = _checked(key, outline(state), now_ms)
-        written = [await store.audit(AuditQuery(key, before=version + 1, limit=1)) for version in versions_in(report)]
-        return with_reads(report, {entry.offset: entry for found in written for entry in found})
+        return await report_on_document(store, (await choose(store, document)).key, now_ms)
+
+
+async def report_on_document(store: Store, key: str, now_ms: int) -> CoherenceReport:
+    """The report on one document of an open store, every side with what its author had read."""
+    state, _ = await load_state(store, key, READER_ID)
+    report = _checked(key, outline(state), now_ms)
+    written = [await store.audit(AuditQuery(key, before=version + 1, limit=1)) for version in versions_in(report)]
+    return with_reads(report, {entry.offset: entry for found in written for entry in found})
 
 
 async def _report_on_url(url: str, document: str | None, now_ms: int) -> CoherenceReport:

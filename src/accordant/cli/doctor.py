@@ -60,7 +60,7 @@ class RegionDiagnosis:
         if self.kind.is_guarded:
             return "compare-and-swap"
         if self.kind is Kind.MAP:
-            return f"LAST WRITER WINS by choice: {self.lww or 'no reason given'}"
+            return f"LAST WRITER WINS by choice: {self.lww}" if self.lww else "LAST WRITER WINS: nobody chose it"
         return {
             Kind.LOG: "merge: append only",
             Kind.UNION_SET: "merge: add wins",
@@ -186,6 +186,8 @@ class _Count:
         if entry.kind is EntryKind.WRITE:
             for op in entry.ops:
                 region = self._region(op.region)
+                if region.kind is None and op.op == "set":
+                    region.kind = Kind.MAP  # a plain Yjs map in a document without a schema
                 region.n_writes += 1
                 region.n_checked += op.read is not None
                 region.writers[entry.actor] += 1
@@ -290,7 +292,7 @@ def _table(regions: Sequence[RegionDiagnosis]) -> Table:
         shown.add_row(
             plain(region.name, "bold"),
             "?" if region.kind is None else region.kind.value,
-            plain(region.doctrine.partition(" by choice")[0].partition(":")[0], "yellow" if region.kind is Kind.MAP else ""),
+            plain(region.doctrine.partition(":")[0].removesuffix(" by choice"), "yellow" if region.kind is Kind.MAP else ""),
             Text(named, style=styles[region.checked]),
             f"{region.n_denied:,}" if region.n_denied else "",
             _writers(region),

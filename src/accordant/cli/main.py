@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -40,7 +41,7 @@ class Commands(TyperGroup):
     """The commands by name, imported on demand. (`Any`: by its version, typer brings its own click or uses the shared one.)"""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+        return [name for name, (module, _) in COMMANDS.items() if importlib.util.find_spec(module) is not None]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:

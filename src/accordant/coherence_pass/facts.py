@@ -93,7 +93,7 @@ def facts_of_json(passage: Passage) -> Found | None:
             prose.append((start + 1, max(start + 1, end - 1)))
         elif attribute and attribute not in lexicon.MULTI_VALUED:
             facts.append(Fact(subject, attribute, _shown(value), start, end, is_anchored))
-        if len(facts) >= CLAIMS_MAX:
+        if len(facts) > CLAIMS_MAX:  # one too many, so that the reader of these notices
             break
     return Found(tuple(facts), tuple(prose))
 

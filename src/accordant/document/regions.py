@@ -16,10 +16,22 @@ from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import Basis, Claim, LogItem, LogReading, Reading, Token, basis_of
+from accordant.types.readings import Claim, LogItem, LogReading, Reading, Token, basis_of
 from accordant.types.regions import Kind, RegionSpec
 
-__all__ = ["Counter", "Guarded", "GuardedMap", "Log", "Map", "Ref", "Region", "Text", "UnionSet", "Xml"]
+__all__ = [
+    "REGION_CLASSES",
+    "Counter",
+    "Guarded",
+    "GuardedMap",
+    "Log",
+    "Map",
+    "Ref",
+    "Region",
+    "Text",
+    "UnionSet",
+    "Xml",
+]
 
 T = TypeVar("T")
 Readings = Iterable[Reading[Any]]
@@ -86,7 +98,9 @@ class Region:
         if token is None or not (path == self.name or path.startswith(f"{self.name}/")):
             return conflict
         fields = conflict.fields
-        answer = ReadAnswer(fields.get("value"), Token.from_list(token), path, fields.get("changed_by"), fields.get("at"))
+        answer = ReadAnswer(
+            fields.get("value"), Token.from_list(token), path, fields.get("changed_by"), fields.get("at")
+        )
         reading = self._reading(answer)
         fields["reading"], fields["value"] = reading, reading.value
         return conflict
@@ -134,7 +148,7 @@ class _GuardedFace(Region):
                 if attempt == attempts or "reading" not in conflict.fields:
                     raise
                 # Read after the pause, not before it: what the conflict tells is old by then, and would lose again.
-                await sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))  # noqa: S311 - jitter, not a secret
+                await sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))
                 reading = self._reading(await self._ask(key))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -304,9 +318,7 @@ class Log(_MergeFace, Generic[T]):
         """Append one item; returns its ref."""
         return (await self.extend([item], why=why, derived_from=derived_from))[0]
 
-    async def extend(
-        self, items: Iterable[T], *, why: str | None = None, derived_from: Readings = ()
-    ) -> list[Ref]:
+    async def extend(self, items: Iterable[T], *, why: str | None = None, derived_from: Readings = ()) -> list[Ref]:
         """Append several items in one entry; returns their refs."""
         dumped = [self.spec.dump(item) for item in items]
         if not dumped:
@@ -409,4 +421,3 @@ REGION_CLASSES: dict[type[Region], Kind] = {
     cls: cls.kind for cls in (Guarded, GuardedMap, Text, Log, UnionSet, Counter, Map, Xml)
 }
 """The classes that a schema may annotate with."""
-

@@ -9,7 +9,7 @@ from typing import Any
 from accordant.document.regions import REGION_CLASSES, Region, UnionSet
 from accordant.types.errors import Invalid, SchemaError
 from accordant.types.limits import REGION_NAME_CHARS_MAX
-from accordant.types.regions import GUARDED_ROOT, OPERATIONS, Kind, RegionSpec, Rules, Schema, _adapter
+from accordant.types.regions import GUARDED_ROOT, OPERATIONS, Kind, RegionSpec, Rules, Schema, adapter_for
 
 __all__ = ["schema_of"]
 
@@ -19,7 +19,9 @@ RESERVED = frozenset({GUARDED_ROOT, "coherence"})
 BY_NAME = frozenset({"guarded", "guarded_map", "text", "log", "union_set", "counter", "map", "xml"})
 """Methods that open a region by name; with a schema they are not needed, so a region may bear their names."""
 
-PLANNED = frozenset({"at", "batch", "blame", "consistency", "diff", "events", "retract", "snapshot", "supersede", "trace", "why"})
+PLANNED = frozenset(
+    {"at", "batch", "blame", "consistency", "diff", "events", "retract", "snapshot", "supersede", "trace", "why"}
+)
 """Methods that documents will have: taken already, so that no schema breaks when they come."""
 
 _KINDS = "Guarded, GuardedMap, Text, Log, UnionSet, Counter, Map, Xml"
@@ -33,7 +35,9 @@ def schema_of(cls: type[Any], base: type[Any], locals_: Mapping[str, Any]) -> Sc
         raise SchemaError(f"{cls.__name__}: an annotation cannot be resolved: {error}") from error
     own = {name: hint for name, hint in hints.items() if name not in _annotations(base)}
     regions = {
-        name: _spec(cls, base, name, hint) for name, hint in own.items() if typing.get_origin(hint) is not typing.ClassVar
+        name: _spec(cls, base, name, hint)
+        for name, hint in own.items()
+        if typing.get_origin(hint) is not typing.ClassVar
     }
     for name, value in vars(cls).items():
         if isinstance(value, Rules) and name not in regions:
@@ -49,9 +53,7 @@ def _spec(cls: type[Any], base: type[Any], name: str, hint: Any) -> RegionSpec:
     where = f"{cls.__name__}.{name}"
     origin = typing.get_origin(hint) or hint
     if not (isinstance(origin, type) and issubclass(origin, Region) and origin in REGION_CLASSES):
-        raise SchemaError(
-            f"{where}: {_shown(hint)} is not a region kind. Choose how concurrent writes meet: {_KINDS}"
-        )
+        raise SchemaError(f"{where}: {_shown(hint)} is not a region kind. Choose how concurrent writes meet: {_KINDS}")
     if name in RESERVED or name.startswith("_") or len(name) > REGION_NAME_CHARS_MAX:
         raise SchemaError(f"{where}: this region name is reserved or too long")
     if name not in BY_NAME and (name in PLANNED or hasattr(base, name)):
@@ -83,9 +85,11 @@ def _check(where: str, spec: RegionSpec, origin: type[Region]) -> None:
         if unknown := set(operations) - known:
             raise SchemaError(f"{where}: {sorted(unknown)} for {who!r} are not operations of it: {sorted(known)}")
     if spec.item is not None:
-        _adapter(spec.item)
+        adapter_for(spec.item)
         if origin is UnionSet and getattr(spec.item, "__hash__", None) is None:
-            raise SchemaError(f"{where}: members of a set are hashable; freeze the model: model_config = ConfigDict(frozen=True)")
+            raise SchemaError(
+                f"{where}: members of a set are hashable; freeze the model: model_config = ConfigDict(frozen=True)"
+            )
     try:
         if rules.default is not None:
             spec.dump(rules.default)

@@ -8,7 +8,21 @@ from accordant.types.commands import Question, Submission
 from accordant.types.entries import Auth
 from accordant.types.regions import Schema
 
-__all__ = ["Ask", "Command", "Declare", "FenceAgent", "Join", "Joined", "Leave", "Outline", "Quarantine", "Submit", "Sync", "Tick", "Update"]
+__all__ = [
+    "Ask",
+    "Command",
+    "Declare",
+    "FenceAgent",
+    "Join",
+    "Joined",
+    "Leave",
+    "Outline",
+    "Quarantine",
+    "Submit",
+    "Sync",
+    "Tick",
+    "Update",
+]
 
 
 @dataclass(frozen=True, slots=True)

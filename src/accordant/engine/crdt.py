@@ -19,7 +19,7 @@ from accordant.types.limits import BULK_CHUNK
 from accordant.types.regions import GUARDED_ROOT, Kind
 from accordant.types.values import canonical
 
-__all__ = ["Replica", "ReplicaBroken", "merge_updates"]
+__all__ = ["Emission", "Replica", "ReplicaBroken", "merge_updates"]
 
 _ROOT_TYPES: Mapping[Kind, type[Any]] = {
     Kind.GUARDED: pycrdt.Map,

@@ -6,9 +6,12 @@ failures cost log2(n) entries. Both tables are bounded: when one is full, what c
 
 from __future__ import annotations
 
+from typing import Any
+
+from accordant.types.errors import AccordantError
 from accordant.types.limits import DENIAL_PATHS_PER_SESSION_MAX
 
-__all__ = ["Denials"]
+__all__ = ["Denials", "beaten_by"]
 
 SESSIONS_MAX = 4_096
 """Sessions counted apart (a session that ended may go on failing)."""
@@ -37,3 +40,15 @@ class Denials:
         if paths:
             for key in [key for key in paths if key[0] == path]:
                 del paths[key]
+
+
+def beaten_by(error: AccordantError) -> dict[str, Any]:
+    """Whose write, or whose claim, stood in the way: what a denial's entry keeps of it."""
+    fields = error.fields
+    if "changed_by" in fields:
+        return {"beaten_by": {"actor": fields["changed_by"], "version": fields.get("current")}}
+    if "stale" in fields:
+        return {"stale": fields["stale"]}
+    if "holder" in fields:
+        return {"beaten_by": {"actor": fields["holder"]}}
+    return {}

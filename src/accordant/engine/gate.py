@@ -171,6 +171,8 @@ def _enter_runs(ledger: Ledger, draft: Draft, offset: int, actor: str) -> None:
         client, clock, length, place, struct, size = run
         ledger.record(ledger.clients[client], clock, length, place, size)
         kind = struct.kind
+        if struct.origin != (client, clock - 1):
+            place.inserts += 1
         if kind in (GC, DELETED) or (place.container.depth and draft.is_buried(place.container)):
             buried.append(run)
     for client, lows in draft.lows.items():

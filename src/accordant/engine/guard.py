@@ -14,10 +14,11 @@ from accordant.types.errors import Conflict, Denied, EpochChanged, Fenced, Inval
 from accordant.types.limits import CLAIM_TTL_MAX_S
 from accordant.types.readings import Basis, Token
 
-__all__ = ["ClaimState", "Field", "Reader", "check_basis", "check_token", "judge"]
+__all__ = ["LOST_CLAIMS_KEPT", "ClaimState", "Field", "Reader", "check_basis", "check_token", "judge", "stale_write"]
 
 LOST_CLAIMS_KEPT = 16
-"""(fence, generation) of claims that were lost, kept per field so that their holders hear `claim_lost` rather than a plain conflict."""
+"""(fence, end, generation) of claims that were lost, kept per field so that their holders hear `claim_lost` rather than a plain
+conflict: what a generation read from its claim's fence on, and before the version that ended it, it read as the holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Field:
     at: int | None = None
     is_set: bool = False
     claim: ClaimState | None = None
-    lost: tuple[tuple[int, int], ...] = ()
+    lost: tuple[tuple[int, int, int], ...] = ()
 
     def holder(self, now: int, lives: Callable[[int], bool]) -> ClaimState | None:
         """The claim in force: not run out, its holder's generation living."""
@@ -111,8 +112,9 @@ def _check_expectation(write: Write, field: Field, reader: Reader) -> None:
     if token is None:
         raise Invalid(f"a guarded write names what it read: commit(..., expect=reading) on {path}", code="precondition")
     check_token(token, path, reader)
-    if (token.version, token.generation) in field.lost:
-        raise Fenced(f"the claim on {path} with fence {token.version} was lost", code="claim_lost", path=path)
+    for fence, end, generation in field.lost:
+        if generation == token.generation and fence <= token.version < end:
+            raise Fenced(f"the claim on {path} with fence {fence} was lost", code="claim_lost", path=path)
     if token.version != field.version:
         raise stale_write(path, token.version, field)
     held = field.holder(reader.now, reader.lives)

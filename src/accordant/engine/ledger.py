@@ -51,9 +51,10 @@ class Place:
     """Where content stands: the sequence of a container (`key` None) or one of its keys.
 
     `head` is a key's living id. `note` is what later writes are compared with: a counter's last pair, a set member's digest.
+    `inserts` counts the pieces of content that were put here, each at a spot of its own choice.
     """
 
-    __slots__ = ("container", "head", "index", "key", "note")
+    __slots__ = ("container", "head", "index", "inserts", "key", "note")
 
     def __init__(self, container: Container, key: str | None, index: int = -1) -> None:
         self.container = container
@@ -61,6 +62,7 @@ class Place:
         self.index = index
         self.head: Id | None = None
         self.note: Any = None
+        self.inserts = 0
 
 
 class Container:
@@ -296,7 +298,9 @@ class Ledger:
             "clients": [_client_row(client, found) for client, found in self.clients.items()],
             "retired": list(self.retired.items()),
             "containers": [_container_row(container) for container in containers],
-            "places": [[number[id(place.container)], place.key, place.head, place.note] for place in self.places],
+            "places": [
+                [number[id(place.container)], place.key, place.head, place.inserts, place.note] for place in self.places
+            ],
         }
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
         body = b"".join(_little(flat) for found in self.clients.values() for flat in _arrays(found))
@@ -326,10 +330,10 @@ class Ledger:
             container.items, container.bytes, container.depth = row[4:]
             self.add_container(container)
             containers.append(container)
-        for index, key, head, note in header["places"][1:]:
+        for index, key, head, inserts, note in header["places"][1:]:
             place = Place(self.nowhere.container if index < 0 else containers[index], key)
             place.head = None if head is None else (head[0], head[1])
-            place.note = note
+            place.inserts, place.note = inserts, note
             self.add_place(place)
         # a parent may be younger than its child's row, so parents are tied when all places exist, then roots from the top
         for container, row in zip(containers, rows, strict=True):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from accordant.engine import gate
+from accordant.engine.answers import Answers, OrderLost, region_spec
 from accordant.engine.commands import (
     Ask,
     Command,
@@ -28,20 +29,18 @@ from accordant.engine.commands import (
     Update,
 )
 from accordant.engine.crdt import ReplicaBroken
-from accordant.engine.denials import Denials
+from accordant.engine.denials import Denials, beaten_by
 from accordant.engine.effects import Effects, Published
 from accordant.engine.guard import Field, Reader, check_basis, judge
 from accordant.engine.merge import Merge
-from accordant.engine.outline import log_rows, outline
-from accordant.engine.resolve import ROOT_SHAPES
+from accordant.engine.outline import outline
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState, visible_guarded
 from accordant.engine.stores.contract import Commit, FieldWrite, Refused
-from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
+from accordant.types.commands import Committed, ReadAnswer, Submission, Write
 from accordant.types.entries import Auth, Entry, EntryKind, OpRecord
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid
 from accordant.types.limits import KEY_CHARS_MAX
-from accordant.types.readings import Token
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
 from accordant.types.values import canonical_json, storable
 
@@ -177,7 +176,13 @@ class Machine:
             self._end(session, Ending.EXPIRED, now, effects)
 
     def _end(
-        self, session: Session, ending: Ending, now: int, effects: Effects, reason: str | None = None, by: str | None = None
+        self,
+        session: Session,
+        ending: Ending,
+        now: int,
+        effects: Effects,
+        reason: str | None = None,
+        by: str | None = None,
     ) -> None:
         self.sessions.end(session.id)
         self._bound = {client: owner for client, owner in self._bound.items() if owner != session.id}
@@ -198,58 +203,14 @@ class Machine:
     # -- reading ----------------------------------------------------------------------------------------------
 
     def _ask(self, command: Ask, now: int) -> ReadAnswer:
-        question = command.question
-        session = self._living(command.session, now, question.region)
-        spec = self._spec(question.region, question.kind)
-        if spec.kind.is_guarded:
-            return self._answer_guarded(question, spec, session)
-        value = self.state.value(question.region, spec.kind)
-        version = self.state.versions.get(question.region, 0)
-        by, at = self.state.actors.of(version)
-        rows = None
-        if spec.kind is Kind.LOG:
-            rows = tuple(log_rows(self.state, question.region))
-            if len(rows) != len(value):
-                raise LiveStateBroken(f"{question.region} has {len(value)} items, its order {len(rows)}")
-        return ReadAnswer(value, self._token(version, session), question.region, by, at, rows)
+        session = self._living(command.session, now, command.question.region)
+        try:
+            return self._answers(session).answer(command.question)
+        except OrderLost as error:
+            raise LiveStateBroken(str(error)) from error
 
-    def _answer_guarded(self, question: Question, spec: RegionSpec, session: Session) -> ReadAnswer:
-        name, key = question.region, question.key
-        if spec.kind is Kind.GUARDED_MAP and key is None:
-            fields = self.state.keys(name)
-            version = self.state.versions.get(name, 0)
-            by, at = self.state.actors.of(version)
-            return ReadAnswer({k: f.value for k, f in fields.items()}, self._token(version, session), name, by, at)
-        path = name if key is None else f"{name}/{key}"
-        return self._answer_field(path, self.state.fields.get(path, Field()), spec, session)
-
-    def _answer_field(self, path: str, field: Field, spec: RegionSpec, session: Session) -> ReadAnswer:
-        claim = field.claim
-        value = field.value if field.is_set else (None if spec.rules.default is None else spec.dump(spec.rules.default))
-        return ReadAnswer(
-            value,
-            self._token(field.version, session),
-            path,
-            field.by,
-            field.at,
-            None,
-            None if claim is None else {"by": claim.agent, "until": claim.until, "fence": claim.fence},
-        )
-
-    def _token(self, version: int, session: Session) -> Token:
-        return Token(self.epoch, self.incarnation, version, session.generation)
-
-    def _spec(self, name: str, kind: Kind) -> RegionSpec:
-        spec = self.state.spec(name, kind)
-        if spec is None:
-            known = ", ".join(self.state.schema.regions)
-            raise Invalid(f"there is no region {name!r}; there are: {known}", code="unknown_region", path=name)
-        root = self.state.ledger.roots.get(name)
-        if not kind.is_guarded and root is not None and 0 <= root.shape != ROOT_SHAPES[spec.kind]:
-            raise Invalid(f"{name} holds something else than a {kind.value}", code="wrong_kind", path=name)
-        if spec.kind is not kind:
-            raise Invalid(f"{name} is a {spec.kind.value} region, not a {kind.value}", code="wrong_kind", path=name)
-        return spec
+    def _answers(self, session: Session) -> Answers:
+        return Answers(self.state, self.epoch, self.incarnation, session.generation)
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -265,7 +226,7 @@ class Machine:
             self._deny(command.session, submission, error, now, effects)
             living = self.sessions.get(command.session)
             if isinstance(error, Conflict) and living is not None:  # the loser may derive again without reading again
-                error.fields["token"] = self._token(error.fields["current"], living).to_list()
+                error.fields["token"] = self._answers(living).token(error.fields["current"]).to_list()
             raise
 
     def _land(self, session: Session, submission: Submission, now: int, effects: Effects) -> Committed:
@@ -301,11 +262,12 @@ class Machine:
         self._perform(entry, merge, guards, effects)
         for op in ops:
             self._denials.clear(session.id, op.path)
-        answers = tuple(self._after(write, session) for write in submission.writes)
-        return Committed(offset, tuple(refs), answers=answers)
+        answers = self._answers(session)
+        after = tuple(answers.field(write) if write.kind.is_guarded else None for write in submission.writes)
+        return Committed(offset, tuple(refs), answers=after)
 
     def _permitted(self, session: Session, write: Write) -> RegionSpec:
-        spec = self._spec(write.region, write.kind)
+        spec = region_spec(self.state, write.region, write.kind)
         operation = "claim" if write.op in ("renew", "release") else write.op
         if session.read_only or not spec.rules.permits(operation, session.agent, session.roles):
             raise Denied(
@@ -326,7 +288,11 @@ class Machine:
         field = self.state.fields.get(write.path, Field())
         detail = judge(write, field, reader)
         if write.op == "commit":
-            if not field.is_set and write.key is not None and len(self.state.keys(write.region)) >= spec.rules.max_items:
+            if (
+                not field.is_set
+                and write.key is not None
+                and len(self.state.keys(write.region)) >= spec.rules.max_items
+            ):
                 raise Denied(f"{write.region} holds at most {spec.rules.max_items} keys", code="region_full")
             detail = {**detail, "value": spec.check(write.args.get("value"))}
         read = write.expect.version if write.expect is not None else field.version
@@ -382,12 +348,6 @@ class Machine:
             None if claim is None else canonical_json([claim.agent, claim.generation, claim.until, claim.fence]),
             None if field.version == entry.offset else field.version,
         )
-
-    def _after(self, write: Write, session: Session) -> ReadAnswer | None:
-        if not write.kind.is_guarded:
-            return None
-        spec = self._spec(write.region, write.kind)
-        return self._answer_field(write.path, self.state.fields[write.path], spec, session)
 
     # -- updates from peers -----------------------------------------------------------------------------------
 
@@ -461,7 +421,9 @@ class Machine:
             old = mine.region(name)
             if old is not None and old.kind is not spec.kind:
                 raise Invalid(
-                    f"{name} is a {old.kind.value} region here, not a {spec.kind.value}", code="schema_mismatch", path=name
+                    f"{name} is a {old.kind.value} region here, not a {spec.kind.value}",
+                    code="schema_mismatch",
+                    path=name,
                 )
             if old is None or command.trusted:
                 added[name] = spec
@@ -477,33 +439,23 @@ class Machine:
 
     # -- the log ----------------------------------------------------------------------------------------------
 
-    def _deny(
-        self, session_id: str, submission: Submission, error: AccordantError, now: int, effects: Effects
-    ) -> None:
+    def _deny(self, session_id: str, submission: Submission, error: AccordantError, now: int, effects: Effects) -> None:
         """Record who was beaten by whom, having read what; repeated failures are counted (I7)."""
         path = str(error.fields.get("path") or submission.writes[0].path)
         times = self._denials.count(session_id, path, error.code)
         if times is None:
             return
         session = self.sessions.get(session_id) or self.sessions.ended(session_id)
-        info: dict[str, Any] = {"code": error.code, "times": times, "session": session_id}
-        if isinstance(error, Conflict) or "changed_by" in error.fields:
-            info["beaten_by"] = {"actor": error.fields.get("changed_by"), "version": error.fields.get("current")}
-        elif "stale" in error.fields:
-            info["stale"] = error.fields["stale"]
-        elif "holder" in error.fields:
-            info["beaten_by"] = {"actor": error.fields["holder"]}
-        ops = tuple(
-            OpRecord(w.region, w.op, w.key, None if w.expect is None else w.expect.version)
-            for w in submission.writes[:OPS_PER_ENTRY_SHOWN]
-        )
         entry = self._entry(
             EntryKind.DENIAL,
             session,
             now,
-            ops=ops,
+            ops=tuple(
+                OpRecord(w.region, w.op, w.key, None if w.expect is None else w.expect.version)
+                for w in submission.writes[:OPS_PER_ENTRY_SHOWN]
+            ),
             why=submission.why,
-            info=info,
+            info=beaten_by(error) | {"code": error.code, "times": times, "session": session_id},
             outcome=error.status,
             derived_from=tuple((basis.path, basis.token.version) for basis in submission.derived_from),
         )
@@ -512,9 +464,7 @@ class Machine:
     def _entry(self, kind: EntryKind, session: Session | None, now: int, **fields: Any) -> Entry:
         if session is None:
             return Entry(self.head + 1, kind, now, "?", **fields)
-        return Entry(
-            self.head + 1, kind, now, session.agent, session.id, session.generation, session.auth, **fields
-        )
+        return Entry(self.head + 1, kind, now, session.agent, session.id, session.generation, session.auth, **fields)
 
     def _append(self, entry: Entry, effects: Effects) -> None:
         """Record an entry that does not change the document."""
@@ -538,13 +488,3 @@ def _records(plan: gate.Plan) -> tuple[OpRecord, ...]:
             key = (op.region, op.operation, None)
         counts[key] = counts.get(key, 0) + op.count
     return tuple(OpRecord(region, name, key, None, {"count": n}) for (region, name, key), n in counts.items())
-
-
-def describe_effects(effects: Sequence[Effects]) -> list[str]:
-    """Effects as readable lines, for transcripts."""
-    lines: list[str] = []
-    for one in effects:
-        lines += [f"persist {c.entry.offset} {c.entry.kind.value} {c.entry.actor}" for c in one.persist]
-        lines += [f"publish {p.offset} {','.join(p.paths)}" for p in one.publish]
-        lines.append(f"reply {type(one.reply).__name__}")
-    return lines

@@ -54,7 +54,9 @@ class Merge:
     def _text(self, name: str) -> str:
         return self._texts[name] if name in self._texts else self._state.replica.text(name)
 
-    def _edit(self, write: Write, spec: RegionSpec, at: int, delete: int, insert: str) -> tuple[Any, tuple[str, ...], None]:
+    def _edit(
+        self, write: Write, spec: RegionSpec, at: int, delete: int, insert: str
+    ) -> tuple[Any, tuple[str, ...], None]:
         name, now = write.region, self._text(write.region)
         self._room(spec, 0, len(insert.encode()) - len(now[at : at + delete].encode()))
         self._texts[name] = now[:at] + insert + now[at + delete :]

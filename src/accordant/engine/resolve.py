@@ -28,10 +28,10 @@ from accordant.engine.update import (
     Update,
 )
 from accordant.types.errors import Denied, WireError
-from accordant.types.limits import NESTING_DEPTH_MAX, REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
+from accordant.types.limits import NESTING_DEPTH_MAX, REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX, SCAN_STEPS_PER_UPDATE_MAX, STRUCTS_PER_UPDATE_MAX
 from accordant.types.regions import Kind, Schema
 
-__all__ = ["Draft", "Run", "resolve"]
+__all__ = ["ROOT_SHAPES", "Draft", "Run", "resolve"]
 
 ROOT_SHAPES: Final[Mapping[Kind, int]] = {
     Kind.GUARDED: Shape.MAP,
@@ -43,6 +43,9 @@ ROOT_SHAPES: Final[Mapping[Kind, int]] = {
     Kind.MAP: Shape.MAP,
     Kind.XML: Shape.XML_FRAGMENT,
 }
+
+CROWD: Final = 1_000
+"""Insertions in one place below which no update can come near the bound on steps."""
 
 _NONE: Final[frozenset[int]] = frozenset()
 _VALUES: Final = frozenset({DELETED, BINARY, ANY, TYPE})
@@ -92,6 +95,7 @@ class Draft:
         "_new_places",
         "_reached",
         "_shapes",
+        "_steps",
         "_tracks",
         "deletes",
         "formats",
@@ -121,6 +125,7 @@ class Draft:
         self._tracks: dict[int, tuple[list[int], list[Place]]] = {}
         self._shapes: dict[int, tuple[Container, int]] = {}
         self._children: dict[int, list[Run]] | None = None
+        self._steps = 0
 
     # -- what the gate and the rules ask ---------------------------------------------------------------------
 
@@ -240,6 +245,8 @@ class Draft:
             place = self._place_of(struct)
             if place is not self.ledger.nowhere:
                 self._fit(struct, place)
+            if place.inserts > CROWD:
+                self._count_steps(struct, place)
         if skip:
             self._check_tail(struct, place, clock)
             size = size * (length - skip) // length
@@ -383,6 +390,18 @@ class Draft:
         if self._splits(struct.client, clock):
             self._cut(struct)
 
+    def _count_steps(self, struct: Struct, place: Place) -> None:
+        """Bound the walk that finds a struct's position: it may pass everything inserted concurrently at its origin."""
+        origin, right = struct.origin, struct.right
+        if origin is not None:
+            if origin == (struct.client, struct.clock - 1):
+                return  # nothing can have been inserted after content that is just coming in
+            if right == (origin[0], origin[1] + 1):
+                return  # inside one piece of writing
+        self._steps += place.inserts
+        if self._steps > SCAN_STEPS_PER_UPDATE_MAX:
+            raise WireError("too many insertions among concurrent ones", code="too_many_structs", client=struct.client)
+
     def _note_pairs(self, struct: Struct, start: int) -> None:
         """Remember the fresh low surrogates; a tail must not begin with one."""
         lows = []
@@ -417,6 +436,7 @@ class Draft:
 
     def delete(self, deletes: DeleteSet) -> None:
         """Keep the deletions that are news; raises `WireError` for ids that nobody has written."""
+        total = 0
         for client, ranges in deletes.items():
             found = self.ledger.clients.get(client)
             end = self._reached.get(client, 0 if found is None else found.next)
@@ -430,6 +450,9 @@ class Draft:
                     raise WireError("a deletion of half a character", code="surrogate_split", client=client)
             if news:
                 self.deletes[client] = news
+                total += len(news)
+                if total > STRUCTS_PER_UPDATE_MAX:
+                    raise WireError("too many new deletions: split the update", code="too_many_structs")
 
 
 def resolve(

@@ -21,7 +21,7 @@ from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.limits import OP_IDS_KEPT
 from accordant.types.regions import Kind, RegionSpec, Schema
 
-__all__ = ["DocumentState"]
+__all__ = ["DocumentState", "visible_guarded"]
 
 MAGIC = b"accordant-state\x01"
 
@@ -77,7 +77,11 @@ class DocumentState:
     def keys(self, name: str) -> dict[str, Field]:
         """The fields of a guarded map by key, set ones alone."""
         prefix = f"{name}/"
-        return {path[len(prefix) :]: field for path, field in self.fields.items() if path.startswith(prefix) and field.is_set}
+        return {
+            path[len(prefix) :]: field
+            for path, field in self.fields.items()
+            if path.startswith(prefix) and field.is_set
+        }
 
     def canonical_state(self) -> dict[str, Any]:
         """All visible content: equal for replicas that hold the same log prefix (I8)."""
@@ -145,7 +149,7 @@ class DocumentState:
             agent, generation, until, fence = detail["claim"]
             claim = ClaimState(agent, generation, until, version if fence is None else fence)
         if old.claim is not None and (claim is None or claim.fence != old.claim.fence):
-            lost = (*lost, (old.claim.fence, old.claim.generation))[-LOST_CLAIMS_KEPT:]
+            lost = (*lost, (old.claim.fence, entry.offset, old.claim.generation))[-LOST_CLAIMS_KEPT:]
         self.fields[op.path] = Field(detail["value"], version, entry.actor, entry.at, detail["is_set"], claim, lost)
 
     def _order(self, region: str) -> LogOrder:
@@ -233,6 +237,12 @@ def _field_to_json(field: Field) -> list[Any]:
 
 def _field_from_json(row: list[Any]) -> Field:
     value, version, by, at, is_set, held, lost = row
-    return Field(value, version, by, at, is_set, None if held is None else ClaimState(*held), tuple((f, g) for f, g in lost))
-
-
+    return Field(
+        value,
+        version,
+        by,
+        at,
+        is_set,
+        None if held is None else ClaimState(*held),
+        tuple((f, end, g) for f, end, g in lost),
+    )

@@ -111,7 +111,7 @@ def units(text: str) -> int:
 def decode_update(data: bytes, bytes_max: int = UPDATE_BYTES_MAX, is_own: bool = False) -> Update:
     """The update in these bytes; raises `WireError` for anything that an honest writer would not send.
 
-    What the document itself emitted (`is_own`) is not bounded in values and neighbours: a bulk write is merged from chunks.
+    What the document itself emitted (`is_own`) is bounded in bytes alone: a bulk write is merged from chunks.
     """
     if len(data) > bytes_max:
         raise WireError(f"the update has {len(data)} bytes, the limit is {bytes_max}", code="too_large", limit=bytes_max)
@@ -141,10 +141,11 @@ def decode_delete_set(data: bytes) -> dict[int, list[tuple[int, int]]]:
 class _Budget:
     """What one update may still hold."""
 
-    __slots__ = ("run_max", "values")
+    __slots__ = ("run_max", "structs", "values")
 
     def __init__(self, is_own: bool) -> None:
-        self.run_max = STRUCTS_PER_UPDATE_MAX if is_own else SQUASHABLE_RUN_MAX
+        self.structs = UPDATE_BYTES_MAX if is_own else STRUCTS_PER_UPDATE_MAX
+        self.run_max = UPDATE_BYTES_MAX if is_own else SQUASHABLE_RUN_MAX
         self.values = UPDATE_BYTES_MAX if is_own else VALUES_PER_UPDATE_MAX
 
     def take(self, count: int, bytes_left: int) -> None:
@@ -164,12 +165,11 @@ def _read_sections(data: bytes, budget: _Budget) -> tuple[dict[int, list[Struct]
     if count > CLIENTS_PER_UPDATE_MAX:
         raise WireError(f"{count} client sections, the limit is {CLIENTS_PER_UPDATE_MAX}", code="too_many_structs")
     structs: dict[int, list[Struct]] = {}
-    total = 0
     previous = CLIENT_ID_MAX + 1
     for _ in range(count):
         length, at = _varuint(data, at)
-        total += length
-        if total > STRUCTS_PER_UPDATE_MAX:
+        budget.structs -= length
+        if budget.structs < 0:
             raise WireError(f"more than {STRUCTS_PER_UPDATE_MAX} structs: split the update", code="too_many_structs")
         client, at = _read_client(data, at)
         clock, at = _varuint(data, at)

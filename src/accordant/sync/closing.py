@@ -1,7 +1,7 @@
 """Close codes of the websocket and which error closes with which: the one table that server, client and docs share.
 
-y-websocket reconnects by itself unless the code is 4400 to 4499, so those mean "coming back unchanged cannot help"; 4500
-to 4599 mean "come back later".
+y-websocket reconnects by itself unless the code is 4400 to 4499, so those mean "coming back unchanged cannot help";
+4500 to 4599 mean "come back later".
 """
 
 from __future__ import annotations

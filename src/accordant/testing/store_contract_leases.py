@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accordant.engine.stores.contract import ALL, Appended
-from accordant.testing.store_contract import DOCUMENT, Check, Subject, raised, write
+from accordant.testing.store_subject import DOCUMENT, Check, Subject, raised, write
 from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.limits import AUTHORITY_ID_END, AUTHORITY_ID_MIN
 

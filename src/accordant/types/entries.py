@@ -148,6 +148,4 @@ def content_hash(
     if update is not None:
         update_digest = hashlib.sha256(update).digest()
     body = b"\x00" if update_digest is None else b"\x01" + update_digest
-    return hashlib.sha256(
-        previous + offset.to_bytes(8, "big") + len(text).to_bytes(4, "big") + text + body
-    ).digest()
+    return hashlib.sha256(previous + offset.to_bytes(8, "big") + len(text).to_bytes(4, "big") + text + body).digest()

@@ -12,7 +12,7 @@ from accordant.types.limits import SEGMENT_CHARS_MAX
 
 __all__ = ["DocumentKey", "Namespace", "segment"]
 
-_FORBIDDEN = frozenset('/\\\0')
+_FORBIDDEN = frozenset("/\\\0")
 
 
 def segment(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from accordant.types.errors import Invalid
 
-__all__ = ["Basis", "Claim", "LogItem", "Reading", "Token", "basis_of"]
+__all__ = ["Basis", "Claim", "LogItem", "LogReading", "Reading", "Token", "basis_of"]
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - the item type of a log

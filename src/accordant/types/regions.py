@@ -14,7 +14,7 @@ from accordant.types.errors import Invalid, SchemaError
 from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX
 from accordant.types.values import storable
 
-__all__ = ["GUARDED_ROOT", "OPERATIONS", "Kind", "RegionSpec", "Rules", "Schema"]
+__all__ = ["GUARDED_ROOT", "OPERATIONS", "Kind", "RegionSpec", "Rules", "Schema", "adapter_for"]
 
 GUARDED_ROOT = "guarded"
 """The root map that holds every guarded field, written by the authority alone."""
@@ -95,7 +95,7 @@ class RegionSpec:
     def dump(self, value: Any) -> Any:
         """The JSON value to store for a Python value; raises `Invalid` when it does not fit the item type or a validator."""
         if self.item is not None:
-            adapter = _adapter(self.item)
+            adapter = adapter_for(self.item)
             try:
                 checked = adapter.validate_python(value)
                 value = adapter.dump_python(checked, mode="json")
@@ -110,7 +110,7 @@ class RegionSpec:
         value = storable(value)
         if self.item is not None:
             try:
-                _adapter(self.item).validate_python(value)
+                adapter_for(self.item).validate_python(value)
             except ValidationError as error:
                 raise self._invalid(error) from error
         return self._validated(value)
@@ -120,7 +120,7 @@ class RegionSpec:
         if self.item is None or value is None:
             return value
         try:
-            return _adapter(self.item).validate_python(value)
+            return adapter_for(self.item).validate_python(value)
         except ValidationError as error:
             raise self._invalid(error) from error
 
@@ -210,7 +210,8 @@ class Schema:
 
 
 @lru_cache(maxsize=1024)
-def _adapter(item: Any) -> TypeAdapter[Any]:
+def adapter_for(item: Any) -> TypeAdapter[Any]:
+    """The pydantic adapter of an item type; raises `SchemaError` for a type that pydantic cannot validate."""
     try:
         return TypeAdapter(item)
     except Exception as error:  # pydantic raises several kinds for types it cannot handle

@@ -15,7 +15,6 @@ from typing import Any
 from accordant.types.errors import Invalid
 from accordant.types.limits import INTEGER_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX
 
-
 __all__ = ["canonical", "canonical_json", "digest", "storable"]
 
 

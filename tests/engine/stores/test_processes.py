@@ -97,6 +97,7 @@ def test_a_killed_holder_is_replaced_at_once(tmp_path: Path) -> None:
 def test_a_silent_holder_loses_its_lease_and_is_fenced(tmp_path: Path) -> None:
     """A stopped process loses a lease that runs out; when it goes on, its commits are fenced and its lock is let go."""
     with holder(tmp_path / "s.db", ttl_s=0.4) as first:
+        assert first.ask("append") == "Appended"  # and now it is idle: stopped inside a transaction it would block all
         first.signal(signal.SIGSTOP)
         time.sleep(0.5)
         with holder(tmp_path / "s.db", "second", 30.0) as second:
@@ -116,6 +117,7 @@ def test_a_dead_zombie_does_not_speak_for_its_successor(tmp_path: Path) -> None:
     """When a stopped holder dies, its lock is free, but the one who took over lives: a third is refused all the
     same."""
     with holder(tmp_path / "s.db", ttl_s=0.4) as first:
+        assert first.ask("append") == "Appended"  # and now it is idle: stopped inside a transaction it would block all
         first.signal(signal.SIGSTOP)
         time.sleep(0.5)
         with holder(tmp_path / "s.db", "second", 30.0) as second:

@@ -21,7 +21,7 @@ from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.effects import Effects, Published
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.state import DocumentState
-from accordant.engine.stores.contract import Appended, Compacted, Commit, Outcome, Store, StoreFenced
+from accordant.engine.stores.contract import Appended, Commit, Compacted, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, NoAuthority, StoreError, WireError
@@ -65,7 +65,9 @@ class _Batch:
         self.commits.extend(effects.persist)
 
 
-async def load_state(store: Store, key: str, client_id: int, upto: int | None = None) -> tuple[DocumentState, Entry | None]:
+async def load_state(
+    store: Store, key: str, client_id: int, upto: int | None = None
+) -> tuple[DocumentState, Entry | None]:
     """The fold of a document's log: the newest checkpoint and the tail after it, or everything where there is none.
 
     Returns the state and the last entry read. Raises `StoreError` when log and checkpoint do not fit each other.
@@ -313,7 +315,7 @@ class DocumentHost:
     async def _land(self) -> None:
         """The batch is durable, or it is not."""
         flight, batch, self._flight = self._flight, self._flying, None
-        assert flight is not None  # noqa: S101 - only called with a flight
+        assert flight is not None
         try:
             outcomes = flight.result()
         except StoreError as error:
@@ -353,7 +355,9 @@ class DocumentHost:
         """The store judged otherwise than we did: a retry that had landed before, or another authority."""
         fenced = next((o for o in outcomes if isinstance(o, StoreFenced)), None)
         if fenced is not None:
-            error = NoAuthority(f"{self.key}: epoch {fenced.newest} has taken over from {self.epoch}", code="no_authority")
+            error = NoAuthority(
+                f"{self.key}: epoch {fenced.newest} has taken over from {self.epoch}", code="no_authority"
+            )
             self._closed = error
             self._answer_all(batch, error)
             self._answer_all(self._batch, error)

@@ -24,7 +24,6 @@ from accordant.types.entries import Auth
 from accordant.types.errors import AccordantError, Invalid, NoAuthority
 from accordant.types.limits import LEASE_S
 from accordant.types.namespaces import DocumentKey, Namespace, segment
-from accordant.types.regions import Schema
 
 __all__ = ["Engine"]
 
@@ -192,7 +191,9 @@ class Engine:
         """
         cls: type[Document] = Document if document is None else document
         if not (isinstance(cls, type) and issubclass(cls, Document)):
-            raise Invalid("open() takes a Document subclass, or None for a document without a schema", code="bad_argument")
+            raise Invalid(
+                "open() takes a Document subclass, or None for a document without a schema", code="bad_argument"
+            )
         key, agent = DocumentKey.of(namespace, name), segment(agent)
         host = await self.host(key)
         schema = cls.__schema__

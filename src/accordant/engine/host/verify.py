@@ -256,7 +256,9 @@ class _Check:
 
     def compare_guarded_root(self, state: DocumentState) -> None:
         """What Yjs peers see in the root `guarded` comes from update bytes, the fields from the audit: they must agree."""
-        shown = {path: visible_guarded(one) for path, one in state.fields.items() if one.is_set or one.claim is not None}
+        shown = {
+            path: visible_guarded(one) for path, one in state.fields.items() if one.is_set or one.claim is not None
+        }
         for path in _differences(shown, state.replica.entries(GUARDED_ROOT)):
             version = state.fields[path].version if path in state.fields else None
             self._note("guarded", f"{path}: its update and its audit record say different things", version, path)

@@ -119,7 +119,7 @@ def _meaning(error: Exception, path: str) -> tuple[str, str]:
         case apsw.ReadOnlyError() | apsw.PermissionsError():
             return "store_read_only", "let this user write the file and its folder"
         case apsw.BusyError() | apsw.LockedError():
-            return "store_busy", "another process is writing this file; try again"
+            return "store_busy", "another process is writing this file, or was stopped while it did: try again"
         case apsw.CantOpenError():
             return _why_not_open(path)
         case apsw.IOError() | apsw.NoMemError():

@@ -2,7 +2,8 @@
 
 The rules are in `leases`; this file keeps the rows and the lock in step. Every method runs on the writer thread.
 Whoever took over from a silent but living holder goes without the lock, its row says so, and it tries again at each
-renewal.
+renewal. A process that was stopped inside a transaction keeps SQLite's own write lock: until it goes on or ends, every
+writer gets `store_busy`, whatever its lease says.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from accordant.types.limits import OUTBOX_BYTES_MAX
 __all__ = ["Cut", "Peer"]
 
 Cut = Callable[[int, str], None]
-"""Ends a connection whose peer does not read: says goodbye as far as that gets, and lets go of the socket soon after."""
+"""Ends a connection whose peer does not read: says goodbye as far as that gets, and soon lets go of the socket."""
 
 
 class Peer:
@@ -64,6 +64,11 @@ class Peer:
         if self._closing is None:
             self._closing = (code, reason)
             self._wake.set()
+
+    async def end(self) -> None:
+        """The connection has ended: stop writing."""
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
 
     def _overflow(self) -> None:
         reason = f"slow_reader: more than {OUTBOX_BYTES_MAX} bytes wait; reconnect and sync again"

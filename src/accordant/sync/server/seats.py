@@ -1,7 +1,7 @@
 """Seats: the sessions of our own clients, which outlive a dropped connection for a while (I6).
 
-A seat is resumed with its session's id and the secret that the welcome gave. It remembers what its submissions came to, so
-that one whose answer was lost is answered again and not performed again.
+A seat is resumed with its session's id and the secret that the welcome gave. It remembers what its submissions came to,
+so that one whose answer was lost is answered again and not performed again.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Seats:
         self._ending: set[asyncio.Task[None]] = set()
 
     async def take(self, host: DocumentHost, key: DocumentKey, hello: Hello, peer: Peer) -> tuple[Seat, Welcome]:
-        """Resume the seat that this hello claims, or begin a new session. Raises what `Engine.open` raises, and `Fenced`
-        when the claimed session was ended by somebody."""
+        """Resume the seat that this hello claims, or begin a new session. Raises what `Engine.open` raises, and
+        `Fenced` when the claimed session was ended by somebody."""
         seat = self._resumed(host, hello, hello.resume) if hello.resume is not None else None
         resumed = seat is not None
         if seat is None:

@@ -1,0 +1,81 @@
+"""What a reader is told: the value of a region or a field at its version, with the token that fences what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accordant.engine.guard import Field
+from accordant.engine.outline import log_rows
+from accordant.engine.resolve import ROOT_SHAPES
+from accordant.engine.state import DocumentState
+from accordant.types.commands import Question, ReadAnswer, Write
+from accordant.types.errors import Invalid
+from accordant.types.readings import Token
+from accordant.types.regions import Kind, RegionSpec
+
+__all__ = ["Answers", "OrderLost", "region_spec"]
+
+
+class OrderLost(Exception):
+    """A log's order and its array disagree: our own mistake, and a reason to rebuild."""
+
+
+def region_spec(state: DocumentState, name: str, kind: Kind) -> RegionSpec:
+    """The region that is asked for; raises `Invalid` when there is none of that name, or of another kind."""
+    spec = state.spec(name, kind)
+    if spec is None:
+        known = ", ".join(state.schema.regions)
+        raise Invalid(f"there is no region {name!r}; there are: {known}", code="unknown_region", path=name)
+    if spec.kind is not kind:
+        raise Invalid(f"{name} is a {spec.kind.value} region, not a {kind.value}", code="wrong_kind", path=name)
+    root = state.ledger.roots.get(name)
+    if not kind.is_guarded and root is not None and 0 <= root.shape != ROOT_SHAPES[kind]:
+        raise Invalid(f"{name} holds something else than a {kind.value}", code="wrong_kind", path=name)
+    return spec
+
+
+class Answers:
+    """Answers for one session, out of the state as it is."""
+
+    def __init__(self, state: DocumentState, epoch: int, incarnation: str, generation: int) -> None:
+        self._state = state
+        self._epoch = epoch
+        self._incarnation = incarnation
+        self._generation = generation
+
+    def token(self, version: int) -> Token:
+        """The token of something that this session read at this version."""
+        return Token(self._epoch, self._incarnation, version, self._generation)
+
+    def answer(self, question: Question) -> ReadAnswer:
+        """The answer; raises `Invalid`, and `OrderLost` for our own mistake."""
+        spec = region_spec(self._state, question.region, question.kind)
+        name, key = question.region, question.key
+        if spec.kind is Kind.GUARDED or (spec.kind is Kind.GUARDED_MAP and key is not None):
+            return self._field(name if key is None else f"{name}/{key}", spec)
+        version = self._state.versions.get(name, 0)
+        by, at = self._state.actors.of(version)
+        if spec.kind is Kind.GUARDED_MAP:
+            value: Any = {one: field.value for one, field in self._state.keys(name).items()}
+        else:
+            value = self._state.value(name, spec.kind)
+        rows = self._rows(name, len(value)) if spec.kind is Kind.LOG else None
+        return ReadAnswer(value, self.token(version), name, by, at, rows)
+
+    def field(self, write: Write) -> ReadAnswer:
+        """A guarded field after a write on it."""
+        return self._field(write.path, region_spec(self._state, write.region, write.kind))
+
+    def _field(self, path: str, spec: RegionSpec) -> ReadAnswer:
+        field = self._state.fields.get(path, Field())
+        default = spec.rules.default
+        value = field.value if field.is_set else (None if default is None else spec.dump(default))
+        claim = field.claim
+        held = None if claim is None else {"by": claim.agent, "until": claim.until, "fence": claim.fence}
+        return ReadAnswer(value, self.token(field.version), path, field.by, field.at, None, held)
+
+    def _rows(self, name: str, count: int) -> tuple[tuple[Any, ...], ...]:
+        rows = tuple(log_rows(self._state, name))
+        if len(rows) != count:
+            raise OrderLost(f"{name} has {count} items, its order {len(rows)}")
+        return rows

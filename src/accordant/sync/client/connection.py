@@ -1,0 +1,196 @@
+"""The client's side of the socket: opens it, comes back with jittered back-off, and carries out what the session machine says.
+
+It decides nothing about sessions or calls; it waits, and it rolls the dice of the back-off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+
+from accordant.sync.client_session import ClientAction, ClientSession, Fail, Resolve, Stop, Transmit, Welcomed
+from accordant.sync.messages import Hello, Method
+from accordant.types.errors import AccordantError, Invalid, NoAuthority
+from accordant.types.limits import (
+    ANSWER_BYTES_MAX,
+    CLOSE_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    KEEPALIVE_S,
+    RECONNECT_DELAY_MAX_S,
+    RECONNECT_DELAY_S,
+    SESSION_GRACE_S,
+)
+
+__all__ = ["Connection"]
+
+logger = logging.getLogger("accordant.sync")
+
+
+class Connection:
+    """One session's way to the server, over as many websockets as it takes. One event loop; not for several threads."""
+
+    def __init__(self, url: str, hello: Hello) -> None:
+        self.session = ClientSession(hello)
+        self._url = url
+        self._socket: ClientConnection | None = None
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._welcomed: asyncio.Future[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """The first connection, up to the welcome. Raises `NoAuthority`, or why the server turned us away."""
+        self._welcomed = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                socket = await self._dial()
+                self._running = asyncio.create_task(self._run(socket))
+                await asyncio.shield(self._welcomed)
+        except TimeoutError as error:
+            await self.close()
+            raise self._unreachable(f"no welcome in {CONNECT_TIMEOUT_S:.0f} s") from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def call(self, method: Method, body: Mapping[str, Any]) -> Any:
+        """The answer to a call. Raises what the authority raised, `NoAuthority` at once while offline, `StoreError` with
+        `landed=None` when a submission's answer can no longer come."""
+        call, frame = self.session.call(method, body)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[call] = answer
+        try:
+            await self._transmit(frame)
+            return await answer
+        finally:
+            self._waiting.pop(call, None)
+            self.session.forget(call)
+
+    async def close(self, reason: AccordantError | None = None) -> None:
+        """Let go of the socket; the session ends with `reason`. Idempotent."""
+        self._carry_out(self.session.end(reason or NoAuthority("this handle was closed", code="closed")))
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+            self._running = None
+        if self._socket is not None:
+            await self._socket.close()
+
+    # -- the socket -------------------------------------------------------------------------------------------
+
+    async def _dial(self) -> ClientConnection:
+        local = (urlsplit(self._url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+        try:
+            return await open_websocket(
+                self._url,
+                compression=None,
+                max_size=ANSWER_BYTES_MAX,
+                open_timeout=CONNECT_TIMEOUT_S,
+                close_timeout=CLOSE_TIMEOUT_S,
+                ping_interval=KEEPALIVE_S,
+                ping_timeout=KEEPALIVE_S,
+                proxy=None if local else True,
+            )
+        except (InvalidURI, ValueError) as error:
+            raise Invalid(f"{self._url!r} is not a websocket address: {error}", code="bad_url") from error
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise self._unreachable(str(error) or type(error).__name__) from error
+
+    def _unreachable(self, why: str) -> NoAuthority:
+        return NoAuthority(
+            f"{self._url} cannot be reached: {why}", code="unreachable", hint="is `accordant serve` running there?"
+        )
+
+    async def _run(self, socket: ClientConnection) -> None:
+        """Talk, and come back, until the session ends."""
+        while True:
+            await self._talk(socket)
+            if self.session.ended is not None:
+                return
+            found = await self._come_back()
+            if found is None:
+                return
+            socket = found
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        try:
+            await self._transmit_all(self.session.opened())
+            async for frame in socket:
+                if isinstance(frame, bytes):
+                    await self._transmit_all(self.session.receive_frame(frame))
+                if self.session.ended is not None:
+                    break
+        except ConnectionClosed:
+            pass  # how it closed is read below, for this way out and for the quiet one alike
+        finally:
+            self._socket = None
+            with contextlib.suppress(WebSocketException, OSError):
+                await socket.close()
+        self._carry_out(self.session.dropped(socket.close_code or 0, socket.close_reason or ""))
+
+    async def _come_back(self) -> ClientConnection | None:
+        """A new connection, however long that takes; unanswered calls wait for it no longer than the server keeps us."""
+        welcome = self.session.welcome
+        deadline = asyncio.get_running_loop().time() + (SESSION_GRACE_S if welcome is None else welcome.grace_s)
+        delay = RECONNECT_DELAY_S
+        while True:
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+            delay = min(2 * delay, RECONNECT_DELAY_MAX_S)
+            try:
+                return await self._dial()
+            except NoAuthority as error:
+                if asyncio.get_running_loop().time() > deadline:
+                    self._carry_out(self.session.give_up(error))
+            except Invalid as error:
+                self._carry_out(self.session.end(error))
+                return None
+
+    # -- actions ----------------------------------------------------------------------------------------------
+
+    async def _transmit_all(self, actions: Sequence[ClientAction]) -> None:
+        for action in self._carry_out(actions):
+            await self._transmit(action)
+
+    async def _transmit(self, frame: bytes) -> None:
+        """A frame that the socket no longer takes is not lost: the session sends it again when it is welcomed anew."""
+        if self._socket is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._socket.send(frame)
+
+    def _carry_out(self, actions: Sequence[ClientAction]) -> list[bytes]:
+        """Settle what the actions settle; returns the frames to send."""
+        frames = []
+        for action in actions:
+            match action:
+                case Transmit(frame):
+                    frames.append(frame)
+                case Resolve(call, body):
+                    self._settle(self._waiting.get(call), body, None)
+                case Fail(call, error):
+                    self._settle(self._waiting.get(call), None, error)
+                case Welcomed(resumed):
+                    logger.debug("%s: %s", self._url, "resumed" if resumed else "joined")
+                    self._settle(self._welcomed, None, None)
+                case Stop(error):
+                    self._settle(self._welcomed, None, error)
+        return frames
+
+    @staticmethod
+    def _settle(future: asyncio.Future[Any] | None, value: Any, error: AccordantError | None) -> None:
+        if future is None or future.done():
+            return
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+            future.exception()  # seen: nobody may be waiting any more, and then it is no news
