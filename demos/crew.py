@@ -47,7 +47,7 @@ async def crawl(brief: Brief) -> None:
     for page in range(PAGES):
         await brief.sources_read.increment()
         if page % 10 == 0:
-            await brief.findings.append(f"web: page {page} names a competitor", why="crawl")
+            await brief.findings.append(f"Page {page} names a competitor", why="crawl")
     await brief.open_questions.add(*WEB_QUESTIONS, why="unanswered after the crawl")
 
 
@@ -57,7 +57,7 @@ async def read_papers(brief: Brief) -> None:
     for paper in range(PAPERS):
         await brief.sources_read.increment()
         if paper % 8 == 0:
-            await brief.findings.append(f"docs: paper {paper} describes the pilot", why="reading")
+            await brief.findings.append(f"Paper {paper} describes the pilot", why="reading")
 
 
 async def questions_survive(crew: Crew) -> str:
@@ -86,7 +86,7 @@ async def nothing_is_lost(crew: Crew) -> str:
 async def stale_conclusions_are_denied(crew: Crew) -> str:
     """The synthesizer thinks for long; meanwhile a finding comes in; its conclusion does not land until it has read that."""
     basis = await crew.synthesizer.findings.read()
-    await crew.docs.findings.append("docs: the pilot resumed in June", why="a late paper")
+    await crew.docs.findings.append("The pilot resumed in June.", why="a late paper")
     text = "The pilot is still stopped."
     try:
         await crew.synthesizer.conclusions.append(text, derived_from=[basis])

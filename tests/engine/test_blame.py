@@ -8,8 +8,9 @@ import pycrdt
 import pytest
 
 from accordant.engine import gate
-from accordant.engine.blame import blame, item_ids
+from accordant.engine.blame import blame
 from accordant.engine.outline import outline
+from accordant.engine.render import item_ids
 from accordant.engine.state import DocumentState
 from accordant.types.entries import Entry, EntryKind, OpRecord
 
@@ -81,4 +82,4 @@ def test_items_of_an_undeclared_array_have_their_versions() -> None:
     shown = outline(state)["regions"]["r"]["items"]
     assert [item["version"] for item in shown] == versions
     assert [item["value"].split(".")[0] for item in shown] == [str(v) for v in versions]
-    assert len(set(item_ids(state, "r"))) == len(shown)
+    assert len(set(item_ids(state.replica, state.ledger, "r"))) == len(shown)

@@ -233,3 +233,39 @@ async def test_cancelling_a_caller_leaves_the_document_sound() -> None:
         assert (await a.findings.read()).value == ["judged"]
         await a.findings.append("next")
         assert (await a.findings.read()).value == ["judged", "next"]
+
+
+class Late(Document):
+    findings: Log[str] = region(allow={"*": {"append", "compact"}})
+
+
+@in_loop
+async def test_a_log_that_had_items_before_it_was_declared() -> None:
+    """A raw peer filled the array in a document without a schema; declared later, it reads, appends, and compacts."""
+    async with Engine() as engine:
+        host = await engine.host(KEY)
+        doc = await _peer(host, "raw", "raw", 5)
+        array = doc.get("findings", type=pycrdt.Array)
+        array.extend(["b", "c"])
+        array.insert(0, "a")
+        await host.call(Update("raw", doc.get_update()))
+        a = await engine.open(Late, TASK, "brief", agent="a")
+        await a.findings.append("d")
+        before = doc.get_state()
+        array.append("e")  # its peer has not seen "d"
+        await host.call(Update("raw", doc.get_update(before)))
+        reading = await a.findings.read()
+        assert reading.value[:3] == ["a", "b", "c"]
+        assert sorted(reading.value[3:]) == ["d", "e"]
+        assert [entry.by for entry in reading.entries if entry.value in "de"] in (["a", "raw"], ["raw", "a"])
+        by_value = {entry.value: entry.by for entry in reading.entries}
+        assert by_value == {"a": "raw", "b": "raw", "c": "raw", "d": "a", "e": "raw"}
+        await a.findings.compact(lambda entries: ["".join(sorted(entry.value for entry in entries))])
+        assert (await a.findings.read()).value == ["abcde"]
+
+        class Wrong(Document):
+            findings: Text
+
+        with pytest.raises(Invalid) as mismatch:
+            await engine.open(Wrong, TASK, "brief", agent="b")
+        assert mismatch.value.code == "schema_mismatch"

@@ -58,10 +58,8 @@ def test_folding_keeps_what_came_later() -> None:
     order = LogOrder()
     for n in range(4):
         order.append(Slot((1, n), (1, n - 1) if n else None, n + 1, 0))
-    assert order.live_runs(upto=2) == [(0, 2)]
-    order.fold(2, [Slot((9, 0), None, 5, 0, is_folded=True)], at_version=5)
+    order.fold(2, [Slot((9, 0), None, 5, 0, is_folded=True)])
     assert [slot.id for slot in order.slots()] == [(9, 0), (1, 2), (1, 3)]
     assert len(order) == 3
-    assert order.folded_at == 5
     order.append(Slot((2, 0), (1, 1), 6, 0))  # appended by somebody who had not seen the compaction
     assert (2, 0) in [slot.id for slot in order.slots()]

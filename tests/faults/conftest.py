@@ -1,6 +1,7 @@
-"""Makes the helper files of this folder importable by their names: test files are imported one by one."""
+"""Makes the helper files of this folder, and the disk whose power can be cut, importable by their names."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "engine" / "stores")]

@@ -88,6 +88,7 @@ class RegionDiagnosis:
             "denied": self.n_denied,
             "conflicts": self.n_conflicts,
             "writers": dict(self.writers.most_common()),
+            "writers_declared": list(self.writers_declared),
             "beaten": [{"loser": loser, "winner": winner, "times": n} for (loser, winner), n in self.beaten.most_common()],
             "last_writer_wins_paths": sorted(self.overwritten_paths),
         }

@@ -88,7 +88,7 @@ def _shown(report: VerifyReport) -> Group:
         return Group(
             Text("✓ ", style="bold green") + head,
             Text(f"  {chain}"),
-            Text(f"  state folded from {whence}: {kept}, {report.fields} guarded fields agree"),
+            Text(f"  state folded from {whence}: {kept}, guarded fields agree ({report.fields})"),
         )
     lines = [Text("✗ ", style="bold red") + head]
     for found in report.discrepancies[:NAMED_MAX]:

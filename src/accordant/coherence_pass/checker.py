@@ -6,7 +6,6 @@ flags; it never edits (I10).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -54,11 +53,16 @@ class CheckerConfig:
 
 
 class Checker:
-    """Checks documents under one configuration. `clock` gives seconds; only for `took_ms` and the budget."""
+    """Checks documents under one configuration.
 
-    def __init__(self, config: CheckerConfig | None = None, clock: Callable[[], float] = time.perf_counter) -> None:
+    `clock` (seconds, as `time.perf_counter`) serves `took_ms` and `budget_ms` only; without one `took_ms` is 0.
+    """
+
+    def __init__(self, config: CheckerConfig | None = None, clock: Callable[[], float] | None = None) -> None:
         self.config = config or CheckerConfig()
-        self._clock = clock
+        if clock is None and self.config.budget_ms is not None:
+            raise Invalid("budget_ms needs a clock", code="bad_config", field="budget_ms")
+        self._clock = clock or (lambda: 0.0)
 
     def run(
         self, passages: Sequence[Passage], *, document_id: str, version: int, now: int | None = None

@@ -41,7 +41,7 @@ def statement_spans(text: str) -> Spans:
         start = _trimmed(text, start, end)
         if end - start > CLAIM_CHARS_MAX:
             too_long += 1
-        elif _WORD.search(text, start, end) and not text[start:end].rstrip("\"')] ").endswith(("?", ":")):
+        elif _WORD.search(text, start, end) and not text[start:end].rstrip("\"')] \t\n").endswith(("?", ":")):
             kept.extend(_clauses(text, start, end))
     return Spans(tuple(kept), too_long)
 

@@ -331,7 +331,6 @@ class Log(_MergeFace, Generic[T]):
         fold: Callable[[Sequence[LogItem[T]]], Iterable[T] | Awaitable[Iterable[T]]],
         *,
         why: str | None = None,
-        attempts: int = 1,
     ) -> list[Ref]:
         """Replace all items there are now by what `fold` makes of them; items appended meanwhile stay untouched.
 
@@ -341,7 +340,7 @@ class Log(_MergeFace, Generic[T]):
         folded = fold(reading.entries)
         if inspect.isawaitable(folded):
             folded = await folded
-        dumped = [self.spec.dump(item) for item in cast(Iterable[T], folded)]
+        dumped = [self.spec.dump(item) for item in folded]
         write = self._write("compact", None, reading.token, items=dumped)
         committed = await self._merge(write, why, ())
         return [Ref(ref) for ref in committed.refs[0]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from accordant.engine.guard import Field
-from accordant.engine.outline import log_rows
 from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.state import DocumentState
 from accordant.types.commands import Question, ReadAnswer, Write
@@ -75,7 +74,7 @@ class Answers:
         return ReadAnswer(value, self.token(field.version), path, field.by, field.at, None, held)
 
     def _rows(self, name: str, count: int) -> tuple[tuple[Any, ...], ...]:
-        rows = tuple(log_rows(self._state, name))
+        rows = tuple(self._state.log_rows(name))
         if len(rows) != count:
             raise OrderLost(f"{name} has {count} items, its order {len(rows)}")
         return rows

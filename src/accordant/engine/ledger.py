@@ -330,6 +330,7 @@ class Ledger:
             container.items, container.bytes, container.depth = row[4:]
             self.add_container(container)
             containers.append(container)
+        self.nowhere.inserts = header["places"][0][3]
         for index, key, head, inserts, note in header["places"][1:]:
             place = Place(self.nowhere.container if index < 0 else containers[index], key)
             place.head = None if head is None else (head[0], head[1])

@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LogOrder", "Slot"]
+__all__ = ["LogOrder", "Slot", "UnknownOrigin"]
 
 Id = tuple[int, int]
+
+
+class UnknownOrigin(Exception):
+    """An append names an item that this table never saw."""
 
 
 @dataclass(slots=True)
@@ -37,7 +41,6 @@ class LogOrder:
 
     def __init__(self) -> None:
         self._slots: list[Slot] = []
-        self.folded_at = 0
         self.live = 0
 
     def __len__(self) -> int:
@@ -81,9 +84,9 @@ class LogOrder:
         for index in range(len(self._slots) - 1, -1, -1):
             if self._slots[index].id == wanted:
                 return index
-        raise AssertionError(f"log item {wanted} is unknown: the gate should have refused it")
+        raise UnknownOrigin(wanted)
 
-    def fold(self, upto: int, folded: Iterable[Slot], at_version: int) -> None:
+    def fold(self, upto: int, folded: Iterable[Slot]) -> None:
         """Items of versions up to `upto` become tombstones; `folded` stand before everything."""
         for slot in self._slots:
             if slot.is_live and slot.version <= upto:
@@ -92,7 +95,6 @@ class LogOrder:
         new = list(folded)
         self._slots[:0] = new
         self.live += len(new)
-        self.folded_at = at_version
 
     def bury(self, dead: Id) -> None:
         """One item was deleted in the very update that inserted it."""
@@ -105,29 +107,16 @@ class LogOrder:
         """The living items in document order."""
         return [slot for slot in self._slots if slot.is_live]
 
-    def live_runs(self, upto: int) -> list[tuple[int, int]]:
-        """(index, count) runs of living items of versions up to `upto`, last run first, as an array is to be cut."""
-        runs: list[tuple[int, int]] = []
-        for index, slot in enumerate(self.slots()):
-            if slot.version > upto:
-                continue
-            if runs and runs[-1][0] + runs[-1][1] == index:
-                runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-            else:
-                runs.append((index, 1))
-        return runs[::-1]
-
     def dump(self) -> list[Any]:
         """As JSON values, for a checkpoint."""
         rows = [[*s.id, s.origin, s.version, s.n, s.is_live, s.is_folded] for s in self._slots]
-        return [self.folded_at, rows]
+        return rows
 
     @classmethod
     def load(cls, data: list[Any]) -> LogOrder:
         """What `dump` gave."""
         order = cls()
-        order.folded_at, rows = data
-        for client, clock, origin, version, n, is_live, is_folded in rows:
+        for client, clock, origin, version, n, is_live, is_folded in data:
             origin = None if origin is None else (origin[0], origin[1])
             order._slots.append(Slot((client, clock), origin, version, n, is_live, is_folded))
         order.live = sum(slot.is_live for slot in order._slots)

@@ -34,6 +34,7 @@ from accordant.engine.effects import Effects, Published
 from accordant.engine.guard import Field, Reader, check_basis, judge
 from accordant.engine.merge import Merge
 from accordant.engine.outline import outline
+from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState, visible_guarded
 from accordant.engine.stores.contract import Commit, FieldWrite, Refused
@@ -425,6 +426,9 @@ class Machine:
                     code="schema_mismatch",
                     path=name,
                 )
+            root = self.state.ledger.roots.get(name)
+            if old is None and root is not None and not spec.kind.is_guarded and 0 <= root.shape != ROOT_SHAPES[spec.kind]:
+                raise Invalid(f"{name} holds something else than a {spec.kind.value}", code="schema_mismatch", path=name)
             if old is None or command.trusted:
                 added[name] = spec
         shown = {name: spec.describe() for name, spec in added.items()}

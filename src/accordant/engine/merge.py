@@ -143,11 +143,11 @@ class Merge:
 
     def _log_compact(self, write: Write, spec: RegionSpec) -> Any:
         name = write.region
-        order = self._state.orders.get(name)
-        read = self._expect_region(write, current=0 if order is None else order.folded_at)
+        read = self._expect_region(write, current=self._state.folded.get(name, 0))
         items = self._items(write, spec)
-        runs = [] if order is None else order.live_runs(read)
-        supersedes = [] if order is None else [s.ref(name) for s in order.slots() if s.version <= read]
+        rows = self._state.log_rows(name)
+        supersedes = [ref for ref, version, *_ in rows if version <= read]
+        runs = _runs_upto(read, [version for _, version, *_ in rows])
 
         def perform(replica: Replica, emission: Emission) -> None:
             for index, count in runs:
@@ -243,6 +243,19 @@ class Merge:
             raise Denied(f"{spec.name} holds at most {rules.max_items} items", code="region_full", path=spec.name)
         if size > 0 and live_bytes + made_bytes + size > rules.max_bytes:
             raise Denied(f"{spec.name} holds at most {rules.max_bytes} bytes", code="region_full", path=spec.name)
+
+
+def _runs_upto(upto: int, versions: list[int]) -> list[tuple[int, int]]:
+    """(index, count) runs of items of versions up to `upto`, the last run first, as an array is to be cut."""
+    runs: list[tuple[int, int]] = []
+    for index, version in enumerate(versions):
+        if version > upto:
+            continue
+        if runs and sum(runs[-1]) == index:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((index, 1))
+    return runs[::-1]
 
 
 def _set_tag(name: str, tag: str, item: Any, old: list[str]) -> Action:

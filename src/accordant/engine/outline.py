@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
-from accordant.engine.blame import blame, item_ids
+from accordant.engine.blame import blame
 from accordant.engine.state import DocumentState
 from accordant.types.regions import Kind
 
-__all__ = ["kinds", "log_rows", "outline"]
+__all__ = ["kinds", "outline"]
 
 
 def outline(state: DocumentState) -> dict[str, Any]:
@@ -49,26 +48,8 @@ def kinds(state: DocumentState) -> dict[str, Kind]:
     return found
 
 
-def log_rows(state: DocumentState, name: str) -> list[tuple[str, int, str | None, int | None]]:
-    """(ref, version, by, at) of each item of a log or an undeclared array, in document order."""
-    order = state.orders.get(name)
-    if order is not None:
-        pairs = [(slot.version, slot.n) for slot in order.slots()]
-    elif name in state.ledger.roots:
-        pairs = _numbered([(state.ledger.version(*one), one) for one in item_ids(state, name)])
-    else:
-        pairs = []
-    return [(f"{name}@{version}.{n}", version, *state.actors.of(version)) for version, n in pairs]
-
-
-def _numbered(ids: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, int]]:
-    """(version, n): the n-th item that this version brought, in the order of their ids."""
-    number = {one: n for _, group in groupby(sorted(ids), key=lambda pair: pair[0]) for n, one in enumerate(group)}
-    return [(one[0], number[one]) for one in ids]
-
-
 def _log_items(state: DocumentState, name: str, values: list[Any]) -> list[dict[str, Any]]:
-    rows = log_rows(state, name)
+    rows = state.log_rows(name)
     return [
         {"ref": ref, "value": value, "version": version, "by": by, "at": at}
         for (ref, version, by, at), value in zip(rows, values, strict=True)

@@ -28,7 +28,13 @@ from accordant.engine.update import (
     Update,
 )
 from accordant.types.errors import Denied, WireError
-from accordant.types.limits import NESTING_DEPTH_MAX, REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX, SCAN_STEPS_PER_UPDATE_MAX, STRUCTS_PER_UPDATE_MAX
+from accordant.types.limits import (
+    NESTING_DEPTH_MAX,
+    REGION_NAME_CHARS_MAX,
+    REGIONS_OPEN_MAX,
+    SCAN_STEPS_PER_UPDATE_MAX,
+    STRUCTS_PER_UPDATE_MAX,
+)
 from accordant.types.regions import Kind, Schema
 
 __all__ = ["ROOT_SHAPES", "Draft", "Run", "resolve"]
@@ -44,7 +50,7 @@ ROOT_SHAPES: Final[Mapping[Kind, int]] = {
     Kind.XML: Shape.XML_FRAGMENT,
 }
 
-CROWD: Final = 1_000
+CROWD: Final = 500
 """Insertions in one place below which no update can come near the bound on steps."""
 
 _NONE: Final[frozenset[int]] = frozenset()

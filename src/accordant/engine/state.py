@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from accordant.engine import gate
@@ -16,7 +16,8 @@ from accordant.engine.actors import Actors
 from accordant.engine.crdt import Replica
 from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field
 from accordant.engine.ledger import Ledger
-from accordant.engine.log_order import LogOrder, Slot
+from accordant.engine.log_order import LogOrder, Slot, UnknownOrigin
+from accordant.engine.render import item_ids
 from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.limits import OP_IDS_KEPT
 from accordant.types.regions import Kind, RegionSpec, Schema
@@ -37,7 +38,8 @@ class DocumentState:
         self.fields: dict[str, Field] = {}
         self.versions: dict[str, int] = {}
         self.actors = Actors()
-        self.orders: dict[str, LogOrder] = {}
+        self.orders: dict[str, LogOrder | None] = {}
+        self.folded: dict[str, int] = {}
         self.op_ids: dict[str, int] = {}
 
     # -- asking -----------------------------------------------------------------------------------------------
@@ -92,6 +94,18 @@ class DocumentState:
         guarded = {path: [field.value, field.version] for path, field in sorted(self.fields.items()) if field.is_set}
         return {"head": self.head, "guarded": guarded, "regions": regions}
 
+    def log_rows(self, name: str) -> list[tuple[str, int, str | None, int | None]]:
+        """(ref, version, by, at) of each item of a log or an undeclared array, in document order."""
+        order = self.orders.get(name)
+        if order is not None:
+            pairs = [(slot.version, slot.n) for slot in order.slots()]
+        elif name in self.ledger.roots:
+            ids = item_ids(self.replica, self.ledger, name)
+            pairs = _numbered([(self.ledger.version(*one), one) for one in ids])
+        else:
+            pairs = []
+        return [(f"{name}@{version}.{n}", version, *self.actors.of(version)) for version, n in pairs]
+
     # -- folding ----------------------------------------------------------------------------------------------
 
     def fold(self, entry: Entry) -> None:
@@ -122,6 +136,9 @@ class DocumentState:
 
     def declare(self, schema: Schema) -> None:
         """Regions were declared; Python item types and validators of a class that is loaded are kept."""
+        for name, spec in schema.regions.items():
+            if spec.kind is Kind.LOG and name not in self.schema.regions and name in self.ledger.roots:
+                self.orders[name] = None
         merged = dict(self.schema.regions) | dict(schema.regions)
         self.schema = Schema(schema.name, merged, is_open=not merged)
 
@@ -133,13 +150,28 @@ class DocumentState:
         if plan is None:
             return
         compacted = {op.region: op.detail for op in entry.ops if op.op == "compact" and op.detail is not None}
-        for region, detail in compacted.items():
-            self._order(region).fold(detail["upto"], self._slots(entry, plan, region, is_folded=True), entry.offset)
         for region in dict.fromkeys(op.region for op in plan.ops):
             spec = self.schema.region(region)
-            if spec is not None and spec.kind is Kind.LOG and region not in compacted:
-                for slot in self._slots(entry, plan, region, is_folded=False):
-                    self._order(region).append(slot)
+            if spec is not None and spec.kind is Kind.LOG:
+                self._record_log(entry, plan, region, compacted.get(region))
+
+    def _record_log(self, entry: Entry, plan: gate.Plan, region: str, compaction: Mapping[str, Any] | None) -> None:
+        """Keep the order of a log's items. None in the table: it had items before it was declared a log, or a late append
+        names one that is not in the table; then the order is asked of the replica, slowly, and stays right."""
+        if compaction is not None:
+            self.folded[region] = entry.offset
+        order = self.orders.setdefault(region, LogOrder())
+        if order is None:
+            return
+        slots = self._slots(entry, plan, region, is_folded=compaction is not None)
+        if compaction is not None:
+            order.fold(compaction["upto"], slots)
+            return
+        try:
+            for slot in slots:
+                order.append(slot)
+        except UnknownOrigin:
+            self.orders[region] = None
 
     def _record_field(self, entry: Entry, op: OpRecord, detail: Mapping[str, Any]) -> None:
         old = self.fields.get(op.path, Field())
@@ -151,9 +183,6 @@ class DocumentState:
         if old.claim is not None and (claim is None or claim.fence != old.claim.fence):
             lost = (*lost, (old.claim.fence, entry.offset, old.claim.generation))[-LOST_CLAIMS_KEPT:]
         self.fields[op.path] = Field(detail["value"], version, entry.actor, entry.at, detail["is_set"], claim, lost)
-
-    def _order(self, region: str) -> LogOrder:
-        return self.orders.setdefault(region, LogOrder())
 
     def _slots(self, entry: Entry, plan: gate.Plan, region: str, is_folded: bool) -> list[Slot]:
         slots: list[Slot] = []
@@ -178,7 +207,8 @@ class DocumentState:
             "schema": self.schema.describe(),
             "versions": self.versions,
             "fields": {path: _field_to_json(field) for path, field in self.fields.items()},
-            "orders": {name: order.dump() for name, order in self.orders.items()},
+            "orders": {name: None if order is None else order.dump() for name, order in self.orders.items()},
+            "folded": self.folded,
             "op_ids": self.op_ids,
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
@@ -203,11 +233,18 @@ class DocumentState:
         state.versions = shown["versions"]
         state.actors = Actors.load(actors)
         state.fields = {path: _field_from_json(row) for path, row in shown["fields"].items()}
-        state.orders = {name: LogOrder.load(rows) for name, rows in shown["orders"].items()}
+        state.orders = {n: None if rows is None else LogOrder.load(rows) for n, rows in shown["orders"].items()}
+        state.folded = shown["folded"]
         state.op_ids = shown["op_ids"]
         state.replica = Replica(client_id, update)
         state.ledger = Ledger.load(ledger)
         return state
+
+
+def _numbered(ids: list[tuple[int, tuple[int, int]]]) -> list[tuple[int, int]]:
+    """(version, n): the n-th item that this version brought, in the order of their ids."""
+    number = {one: n for _, group in groupby(sorted(ids), key=lambda pair: pair[0]) for n, one in enumerate(group)}
+    return [(one[0], number[one]) for one in ids]
 
 
 def members(entries: Mapping[str, Any]) -> list[Any]:

@@ -5,7 +5,7 @@ Pure: no socket, clock or dice. Whoever runs it carries the actions out in order
     state     event                        -> state     actions
     OFFLINE   opened                       -> GREETING  Transmit Hello (with the session to resume, if there was one)
     GREETING  Welcome                      -> READY     Transmit every unanswered call again
-    GREETING  Error without an id          -> ENDED     Fail all, Stop
+    GREETING  Error                        -> ENDED     Fail all, Stop (OFFLINE when it is about the authority alone)
     READY     Result, Error                -> READY     Resolve, Fail
     READY     Notice                       -> READY     (version and schema are newer)
     not ENDED dropped, may come back       -> OFFLINE   (unanswered calls wait)
@@ -18,11 +18,12 @@ there is no coming back, a submission fails as `StoreError` with `landed=None`, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from accordant.sync.closing import CloseCode
+from accordant.sync.closing import CloseCode, close_code
 from accordant.sync.messages import Hello, Method, Resume, Welcome
 from accordant.sync.wire import Own, OwnType, decode_frame, encode_message
 from accordant.types.errors import AccordantError, Fenced, Invalid, NoAuthority, StoreError, WireError
@@ -151,7 +152,7 @@ class ClientSession:
     def call(self, method: Method, body: Mapping[str, Any]) -> tuple[int, bytes]:
         """The id and frame of a new call. Raises what ended the session, `NoAuthority` while offline, `Invalid`."""
         if self.ended is not None:
-            raise self.ended
+            raise copy(self.ended)  # each caller gets a traceback of its own
         if self.state is not ClientState.READY:
             raise NoAuthority(
                 "the server cannot be reached; nothing was sent",
@@ -190,7 +191,9 @@ class ClientSession:
                 return self._welcomed(Welcome.from_json(body))
             case OwnType.RESULT | OwnType.ERROR, ClientState.READY:
                 return self._answered(message.type, body)
-            case (OwnType.ERROR, ClientState.GREETING) | (OwnType.REFUSAL, ClientState.READY):
+            case OwnType.ERROR, ClientState.GREETING:
+                return self._turned_away(_error_in(body))
+            case OwnType.REFUSAL, ClientState.READY:
                 return self.end(_error_in(body))
             case OwnType.NOTICE, ClientState.READY:
                 return self._noticed(body)
@@ -210,6 +213,12 @@ class ClientSession:
         self.welcome, self.schema = welcome, welcome.schema
         again = [Transmit(frame) for _, frame in self._unanswered.values()]
         return [Welcomed(welcome.resumed), *again]
+
+    def _turned_away(self, error: AccordantError) -> list[ClientAction]:
+        """For good, unless we were in before and the authority is only unavailable: the close code will say the same."""
+        if self.welcome is not None and close_code(error) is CloseCode.UNAVAILABLE:
+            return []
+        return self.end(error)
 
     def _noticed(self, body: Mapping[str, Any]) -> list[ClientAction]:
         match body.get("version"):

@@ -7,7 +7,8 @@ attacker eve (client 67, an id of her own with a history, and 66, an unused one)
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import random
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -666,3 +667,76 @@ def controls(w: World) -> Any:
         one(item(TYPE, 63, 0, (3, "p"), parent="xml"), item(TYPE, 63, 1, (6, None), parent=(63, 0))),
         raw(into("log", ANY, b"\1" + b"\x75\1" * 32 + b"\x7e"), client=64),
     ]
+
+
+# -- by chance ---------------------------------------------------------------------------------------------------
+
+
+def mutated(seed: int, count: int) -> Iterable[bytes]:
+    """Honest updates with a few bytes changed, cut out, doubled or put in."""
+    dice = random.Random(seed)
+    world = prepare()
+    honest = [
+        *world.hub.log,
+        one(item(STRING, NEW, 0, "words 😀", origin=(ANN, 3), right=(ANN, 4)), deletes={ANN: [(0, 2)]}),
+        one(item(TYPE, NEW, 0, (1, None), origin=(ANN, 19)), item(ANY, NEW, 1, [7], parent=(NEW, 0), key="points")),
+        one(item(TYPE, NEW, 0, (3, "p"), parent="xml"), item(FORMAT, EVE, 4, ("b", True), origin=(ANN, 3))),
+    ]
+    for _ in range(count):
+        data = bytearray(dice.choice(honest))
+        for _ in range(dice.randrange(1, 4)):
+            at = dice.randrange(len(data))
+            way = dice.randrange(4)
+            if way == 0:
+                data[at] = dice.randrange(256)
+            elif way == 1:
+                del data[at : at + dice.randrange(1, 4)]
+            elif way == 2:
+                data[at:at] = data[at : at + dice.randrange(1, 6)]
+            else:
+                data[at] ^= 1 << dice.randrange(8)
+            if not data:
+                break
+        yield bytes(data)
+
+
+def invented(seed: int, count: int) -> Generator[bytes, bool | None, None]:
+    """Well-formed updates whose references, places and contents are drawn by lot among what exists and what does not.
+
+    Right origins are the unit after the origin: one that stands left of its origin is known to pass (see the gate).
+    """
+    dice = random.Random(seed)
+    clocks = {NEW: 0, EVE: 4, 65: 0}
+    contents: list[tuple[int, Any]] = [
+        (STRING, "ab"), (STRING, "😀"), (ANY, [1]), (ANY, [1, "x"]), (ANY, [[1, 2]]), (ANY, [{"points": 1}]), (BINARY, b"x"),
+        (FORMAT, ("b", True)), (EMBED, {}), (TYPE, (1, None)), (TYPE, (0, None)), (TYPE, (2, None)), (TYPE, (3, "p")),
+        (TYPE, (6, None)), (DELETED, None), (GC, None), (SKIP, None),
+    ]  # fmt: skip
+
+    def some_id() -> Id:
+        client = dice.choice([ANN, ANN, ANN, EVE, NEW, 65, AUTHORITY, 12345])
+        return client, dice.randrange(24 if client == ANN else max(1, clocks.get(client, 1) + 1))
+
+    for _ in range(count):
+        structs, tried = [], dict(clocks)
+        for _ in range(dice.randrange(1, 4)):
+            client = dice.choice([NEW, EVE, 65])
+            kind, content = dice.choice(contents)
+            length = dice.randrange(1, 5) if kind in (DELETED, GC, SKIP) else None
+            origin = some_id() if dice.random() < 0.6 else None
+            right = (origin[0], origin[1] + 1) if origin and dice.random() < 0.3 else None
+            parent: Any = None
+            if origin is None and right is None:
+                parent = some_id() if dice.random() < 0.2 else dice.choice(["text", "log", "cards", "set", "map", "xml", "count"])
+            key = dice.choice(["k", "tag", "key", "7", "66", "67"]) if parent is not None and dice.random() < 0.5 else None
+            made = item(kind, client, tried[client], content, origin=origin, right=right, parent=parent, key=key, length=length)
+            tried[client] += made.length
+            structs.append(made)
+        deletes = {}
+        if dice.random() < 0.4:
+            client, clock = some_id()
+            deletes[client] = [(clock, clock + dice.randrange(1, 4))]
+        update = one(*structs, deletes=deletes)
+        accepted = yield update
+        if accepted:
+            clocks.update(tried)

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.outline import kinds
 from accordant.engine.state import DocumentState, visible_guarded
 from accordant.engine.stores.contract import AuditQuery, Checkpoint, Compacted, FieldRow, Store
@@ -229,7 +228,7 @@ class _Check:
             self._note("checkpoint", f"the checkpoint at {offset} belongs to another log", offset)
         try:
             return DocumentState.load(READER_ID, checkpoint.state)
-        except (ValueError, KeyError, TypeError, IndexError, ReplicaBroken) as error:
+        except Exception as error:  # damaged bytes may fail at any depth of the format
             self._note("checkpoint", f"the checkpoint at {offset} cannot be read: {error}", offset)
             return None
 

@@ -114,6 +114,9 @@ class Connection:
         """Talk, and come back, until the session ends."""
         while True:
             await self._talk(socket)
+            if self._welcomed is not None and not self._welcomed.done():
+                reason = socket.close_reason or "the connection ended before the welcome"
+                self._carry_out(self.session.end(self._unreachable(reason)))
             if self.session.ended is not None:
                 return
             found = await self._come_back()

@@ -1,0 +1,85 @@
+"""`accordant serve`: a store file's documents on a port of this machine. Decides where the file is and what is printed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accordant.cli.output import AsJson
+from accordant.engine.host.engine import Engine
+from accordant.sync.server.run import run
+
+__all__ = ["serve", "store_file"]
+
+FILE_IN_FOLDER = "accordant.db"
+
+
+class Durability(StrEnum):
+    """What an acknowledged edit survives."""
+
+    FSYNC = "fsync"
+    PROCESS = "process"
+
+
+def serve(
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help=f"The store file, created when missing; in a folder: {FILE_IN_FOLDER}.")
+    ] = FILE_IN_FOLDER,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 8765,
+    host: Annotated[str, typer.Option(help="The address to listen on: one that only this machine can reach.")] = "127.0.0.1",
+    durability: Annotated[
+        Durability, typer.Option(help="fsync survives power loss; process, a crash of the process alone.")
+    ] = Durability.FSYNC,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a store's documents: websocket peers (ours and any Yjs client) on one port, until interrupted.
+
+    Ends with 0 after SIGINT or SIGTERM, 6 when another process holds the file or the port.
+
+    Example: accordant serve ./state.db --port 8765
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _run(_serve(store_file(path), host, port, durability, as_json))
+
+
+def store_file(path: str) -> Path:
+    """The file that PATH means; the folder that a trailing slash asks for is made."""
+    found = Path(path)
+    if path.endswith("/"):
+        found.mkdir(parents=True, exist_ok=True)
+    return found / FILE_IN_FOLDER if found.is_dir() else found
+
+
+async def _serve(store: Path, host: str, port: int, durability: Durability, as_json: bool) -> None:
+    def listening(host: str, port: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        sync = f"ws://{shown}:{port}/sync/<namespace>/<document>"
+        if as_json:
+            print(json.dumps({"listening": f"http://{shown}:{port}", "sync": sync, "store": str(store)}), flush=True)
+            return
+        print(f"listening on http://{shown}:{port}", flush=True)
+        print(f"  documents  {sync}", flush=True)
+        print(f"  store      {store} ({durability.value})", flush=True)
+
+    async with Engine(store, durability=durability.value) as engine:
+        await run(engine, host, port, listening)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """In the faster event loop, where there is one."""
+    runner: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+    try:
+        import uvloop
+
+        runner = uvloop.run
+    except ImportError:
+        pass
+    runner(main)
