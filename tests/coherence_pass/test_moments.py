@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,9 @@ def test_dates_are_read(text: str, year: int | None, quarter: int | None, month:
     assert (found.year, found.quarter, found.month, found.day) == (year, quarter, month, day)
 
 
-@pytest.mark.parametrize("text", ["it may fail", "we march on", "2000 users", "for 2025 users", "error 2024x", "the sun"])
+@pytest.mark.parametrize(
+    "text", ["it may fail", "we march on", "2000 users", "for 2025 users", "error 2024x", "the sun"]
+)
 def test_other_words_are_no_dates(text: str) -> None:
     """Verbs and amounts that look like months and years are none."""
     assert moments(text) == ()
@@ -76,5 +80,5 @@ def test_one_sided_times_are_unknown() -> None:
 def test_any_text_can_be_read(text: str) -> None:
     """No text makes the reader fail, moments never overlap, and each can be itself."""
     found = moments(text)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
     assert all(compare_moments(item, item) is not Same.NO for item in found)

@@ -54,7 +54,11 @@ COHERENT = [
     ("two speakers", "I closed 3 tickets.", "I closed 5 tickets."),
     ("two directions", "The importer depends on the exporter.", "The exporter does not depend on the importer."),
     ("order turned twice", "The parser runs before the linker.", "The linker runs after the parser."),
-    ("comparison turned twice", "The old parser is slower than the new one.", "The new parser is faster than the old one."),
+    (
+        "comparison turned twice",
+        "The old parser is slower than the new one.",
+        "The new parser is faster than the old one.",
+    ),
     ("denied opposite", "Flags are not disabled by default.", "Flags are enabled by default."),
     ("some and some not", "Some users have access.", "Some users do not have access."),
     ("different subjects", "The gateway listens on port 8080.", "The metrics exporter listens on port 9090."),

@@ -26,7 +26,9 @@ def test_forms_of_a_word_share_a_stem(forms: tuple[str, ...]) -> None:
     assert len({stem(form) for form in forms}) == 1
 
 
-@pytest.mark.parametrize(("left", "right"), [("status", "state"), ("bus", "busy"), ("string", "stress"), ("need", "new")])
+@pytest.mark.parametrize(
+    ("left", "right"), [("status", "state"), ("bus", "busy"), ("string", "stress"), ("need", "new")]
+)
 def test_other_words_stay_apart(left: str, right: str) -> None:
     """The stemmer does not merge different words."""
     assert stem(left) != stem(right)
@@ -51,4 +53,4 @@ def test_plain_text_keeps_every_place(text: str) -> None:
 def test_invisible_characters_are_blanked() -> None:
     """Bidirectional marks, zero-width spaces and control characters cannot hide a word or a digit."""
     assert plain("\u202e4.1\u200b\x00%") == " 4.1  %"
-    assert plain("٤.١") == "4.1"
+    assert plain("\u0664.\u0661") == "4.1"

@@ -281,7 +281,11 @@ async def play():
     except StoreError as error:
         print(error.code, error.landed, error.fields["hint"])
 if os.geteuid() == 0:
-    os.setuid(65534)  # whom files can be closed to
+    async def load_everything():  # while this user can still read the library
+        async with Engine(sys.argv[2]):
+            pass
+    asyncio.run(load_everything())
+    os.setuid(65534)  # to whom a file can be closed
 asyncio.run(play())
 """
 
@@ -297,9 +301,8 @@ def test_a_read_only_place_is_named(tmp_path: Path, closed: str) -> None:
     folder.chmod(0o777 if closed == "file" else 0o555)
     for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         parent.chmod(0o755)
-    output = subprocess.run(
-        [sys.executable, "-c", READ_ONLY, str(path)], capture_output=True, text=True, timeout=30, check=False
-    )
+    command = [sys.executable, "-c", READ_ONLY, str(path), str(tmp_path / "other.db")]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert output.stdout.startswith("store_read_only False let this user write"), output
 
 

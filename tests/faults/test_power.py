@@ -18,7 +18,7 @@ from accordant.engine.stores.sqlite import SqliteStore
 from accordant.engine.stores.sqlite_database import Durability
 from writing import check, read_log, retry, write_all
 
-SEEDS = 12
+SEEDS = 30
 CUTS_EACH = 6
 WRITES_EACH = 16
 

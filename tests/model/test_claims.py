@@ -14,7 +14,7 @@ import pytest
 
 from accordant import Conflict, Denied, Document, Engine, Fenced, GuardedMap, Invalid, Namespace
 from accordant.engine import guard
-from accordant.engine.guard import Field
+from accordant.engine.guard import LOST_CLAIMS_KEPT, Field
 from accordant.engine.stores.memory import MemoryStore
 from accordant.types.commands import Committed
 from accordant.types.errors import AccordantError
@@ -89,7 +89,9 @@ class Race:
             self.landed.append(agent)
             belief.token = reply.answers[0].token  # type: ignore[union-attr]
         else:
-            assert isinstance(reply, Fenced), reply
+            # A holder that lost its claim so many claims ago is told of a plain conflict: that memory is bounded.
+            claims_since = sum(fence > belief.token.version for fence in self.fences)
+            assert isinstance(reply, Fenced if claims_since < LOST_CLAIMS_KEPT else (Fenced, Conflict)), reply
             del self.beliefs[agent]
 
     def renew(self, agent: str) -> None:

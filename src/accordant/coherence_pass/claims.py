@@ -102,7 +102,7 @@ class _Extraction:
 
     def _statement(self, passage: Passage, shown: str, start: int, end: int) -> Claim:
         authors, version, at = passage.written(start, end)
-        reading = read_statement(shown[start:end], authors[0] if authors else "")
+        reading = read_statement(shown[start:end].replace("\n", " "), authors[0] if authors else "")
         normal = " ".join(shown[start:end].casefold().rstrip(" .!;").split())
         scope = _scope(passage.heading)
         return self._claim(passage, normal, start, end, scope, reading, (authors, version, at))

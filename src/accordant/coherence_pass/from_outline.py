@@ -17,6 +17,7 @@ from accordant.types.entries import Entry
 
 __all__ = ["passages_of_outline", "versions_in", "with_reads"]
 
+
 def passages_of_outline(outline: Mapping[str, Any]) -> list[Passage]:
     """The passages of a document: log entries, members of sets and maps, texts block by block, guarded fields.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from accordant.coherence_pass.claims import Claim
 from accordant.coherence_pass.moments import Moment, Same, compare_scopes
 
-__all__ = ["Alignment", "align", "headings_agree", "scope_doubts"]
+__all__ = ["Alignment", "align", "headings_agree", "scope_doubts", "tenses_differ"]
 
 _EXTRA_WORDS_MAX = 3
 

@@ -23,6 +23,7 @@ _TAG: Final = re.compile(r"<[^>\n]{1,300}>")
 _URL: Final = re.compile(r"\bhttps?://[^\s)>\]]+")
 _STRIKE: Final = re.compile(r"~~[^~\n]{1,500}~~")
 _FRONT: Final = re.compile(r"---\n(?P<body>.*?\n)---\n", re.DOTALL)
+_WRAP: Final = re.compile(r"\n(?![ \t]{0,16}[A-Za-z][\w ./()-]{0,48}:[ \t])")  # not before a `key: value` line
 _LEADS_MAX: Final = 8
 
 
@@ -182,7 +183,7 @@ def _without_markup(text: str) -> str:
     def blank(match: re.Match[str]) -> str:
         return " " * len(match[0])
 
-    text = _LINK.sub(kept, text)
+    text = _WRAP.sub(" ", _LINK.sub(kept, text))
     for pattern in (_TAG, _URL, _STRIKE):
         text = pattern.sub(blank, text)
     return text

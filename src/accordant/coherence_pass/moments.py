@@ -12,7 +12,7 @@ from datetime import date
 from enum import Enum
 from typing import Final
 
-__all__ = ["Moment", "Same", "compare_moments", "moments"]
+__all__ = ["Moment", "Same", "compare_moments", "compare_scopes", "moments"]
 
 _MONTHS: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", 

@@ -15,7 +15,7 @@ from accordant.types.limits import CLAIM_CHARS_MAX
 
 __all__ = ["Spans", "statement_spans"]
 
-_END: Final = re.compile(r"(?<![.!?])[.!?]+[\"')\]]*(?=\s|$)|;(?=\s)|\n(?![ \t]{0,16}[a-z(])")
+_END: Final = re.compile(r"(?<![.!?])[.!?]+[\"')\]]*(?=\s|$)|;(?=\s)|\n(?![ \t]{0,16}(?:[a-z(]|\d[\d,]{0,12}%?[ \t]))")
 _ABBREVIATED: Final = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|approx|ca|no|dr|mr|mrs|ms|prof|inc|ltd|fig|cf|etc|st|jan|feb|sept|oct|nov|dec|[A-Z]))\.$",
     re.IGNORECASE,
@@ -37,12 +37,13 @@ def statement_spans(text: str) -> Spans:
     """The statements of a text. Questions and announcements ("as follows:") are left out."""
     kept: list[tuple[int, int]] = []
     too_long = 0
+    flowing = text.replace("\n", " ")
     for start, end in _sentences(text):
         start = _trimmed(text, start, end)
         if end - start > CLAIM_CHARS_MAX:
             too_long += 1
         elif _WORD.search(text, start, end) and not text[start:end].rstrip("\"')] \t\n").endswith(("?", ":")):
-            kept.extend(_clauses(text, start, end))
+            kept.extend(_clauses(flowing, start, end))
     return Spans(tuple(kept), too_long)
 
 

@@ -5,7 +5,7 @@ Pure. It never waits, so no lock is ever held across a reader's think time: a st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from accordant.types.errors import Conflict, Denied, EpochChanged, Fenced, Inval
 from accordant.types.limits import CLAIM_TTL_MAX_S
 from accordant.types.readings import Basis, Token
 
-__all__ = ["LOST_CLAIMS_KEPT", "ClaimState", "Field", "Reader", "check_basis", "check_token", "judge", "stale_write"]
+__all__ = ["LOST_CLAIMS_KEPT", "ClaimState", "Field", "Reader", "check_basis", "check_token", "claim_from", "judge", "stale_write"]
 
 LOST_CLAIMS_KEPT = 16
 """(fence, end, generation) of claims that were lost, kept per field so that their holders hear `claim_lost` rather than a plain
@@ -29,6 +29,14 @@ class ClaimState:
     generation: int
     until: int
     fence: int
+
+
+def claim_from(row: Sequence[Any] | None, version: int) -> ClaimState | None:
+    """The claim in an operation's detail, [agent, generation, until, fence]; a new one is fenced by its own version."""
+    if not row:
+        return None
+    agent, generation, until, fence = row
+    return ClaimState(agent, generation, until, version if fence is None else fence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ log. When pycrdt breaks, or does something other than what was judged, `LiveStat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from accordant.engine import gate
@@ -32,18 +31,19 @@ from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.denials import Denials, beaten_by
 from accordant.engine.effects import Effects, Published
 from accordant.engine.guard import Field, Reader, check_basis, judge
+from accordant.engine.guarded_root import is_field, row, show
 from accordant.engine.merge import Merge
 from accordant.engine.outline import outline
 from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.sessions import Ending, Session, Sessions
-from accordant.engine.state import DocumentState, visible_guarded
-from accordant.engine.stores.contract import Commit, FieldWrite, Refused
+from accordant.engine.state import DocumentState
+from accordant.engine.stores.contract import Commit, Refused
 from accordant.types.commands import Committed, ReadAnswer, Submission, Write
-from accordant.types.entries import Auth, Entry, EntryKind, OpRecord
+from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid
 from accordant.types.limits import KEY_CHARS_MAX
-from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
-from accordant.types.values import canonical_json, storable
+from accordant.types.regions import Kind, RegionSpec, Schema
+from accordant.types.values import storable
 
 __all__ = ["LiveStateBroken", "Machine"]
 
@@ -249,7 +249,7 @@ class Machine:
                 op, made = merge.prepare(write, spec)
                 ops.append(op)
                 refs.append(made)
-        info = {"auth": session.auth.value} if session.auth is Auth.TOKEN else {}
+        update = self._change(merge, ops, session.agent, now)
         entry = self._entry(
             EntryKind.WRITE,
             session,
@@ -258,9 +258,9 @@ class Machine:
             why=submission.why,
             derived_from=tuple((basis.path, basis.token.version) for basis in submission.derived_from),
             op_id=submission.op_id,
-            info=info,
+            update=update,
         )
-        self._perform(entry, merge, guards, effects)
+        self._fold_own(entry, guards, effects)
         for op in ops:
             self._denials.clear(session.id, op.path)
         answers = self._answers(session)
@@ -289,11 +289,8 @@ class Machine:
         field = self.state.fields.get(write.path, Field())
         detail = judge(write, field, reader)
         if write.op == "commit":
-            if (
-                not field.is_set
-                and write.key is not None
-                and len(self.state.keys(write.region)) >= spec.rules.max_items
-            ):
+            made = 0 if field.is_set or write.key is None else len(self.state.keyed.get(write.region, ()))
+            if made >= spec.rules.max_items:
                 raise Denied(f"{write.region} holds at most {spec.rules.max_items} keys", code="region_full")
             detail = {**detail, "value": spec.check(write.args.get("value"))}
         read = write.expect.version if write.expect is not None else field.version
@@ -303,52 +300,30 @@ class Machine:
         field = self.state.fields.get(path)
         return 0 if field is None else field.version
 
-    def _perform(self, entry: Entry, merge: Merge, guards: Mapping[str, int], effects: Effects) -> None:
-        """Make the change on the live document, fold it, and hand it on to be persisted."""
-        state = self.state
-        fields = [op for op in entry.ops if op.detail is not None and "is_set" in op.detail]
+    def _change(self, merge: Merge, ops: Sequence[OpRecord], actor: str, now: int) -> bytes | None:
+        """Make the change on the live document; returns what the document emitted."""
+        replica = self.state.replica
         try:
-            with state.replica.change() as emission:
+            with replica.change() as emission:
                 for action in merge.actions:
-                    action(state.replica, emission)
-                for op in fields:
-                    self._show(op, entry)
+                    action(replica, emission)
+                for op in ops:
+                    if is_field(op):
+                        show(self.state, op, self.head + 1, actor, now)
         except ReplicaBroken as error:
             raise LiveStateBroken(str(error)) from error
-        entry = replace(entry, update=emission.update)
+        return emission.update
+
+    def _fold_own(self, entry: Entry, guards: Mapping[str, int], effects: Effects) -> None:
+        """Fold what we did ourselves, and hand it on to be persisted."""
+        state = self.state
         plan = None
-        if emission.update is not None:
-            plan = gate.check_own(state.ledger, emission.update, state.replica.client_id, state.schema)
+        if entry.update is not None:
+            plan = gate.check_own(state.ledger, entry.update, state.replica.client_id, state.schema)
             gate.absorb(state.ledger, plan, entry.offset, entry.actor, None)
         state.record(entry, plan)
-        rows = [self._row(op.path, entry) for op in fields]
+        rows = [row(state, op, entry) for op in entry.ops if is_field(op)]
         self._emit(Commit(entry, guards, rows), effects)
-
-    def _show(self, op: OpRecord, entry: Entry) -> None:
-        """Write the guarded field where every Yjs peer sees it."""
-        detail = op.detail or {}
-        replica, old = self.state.replica, self.state.fields.get(op.path, Field())
-        if detail["is_set"] or detail.get("claim"):
-            claim = detail.get("claim")
-            version = old.version if detail.get("keeps_version") else entry.offset
-            shown = visible_guarded(Field(detail["value"], version, entry.actor, entry.at))
-            if claim:
-                shown["claim"] = {"by": claim[0], "until": claim[2], "fence": version if claim[3] is None else claim[3]}
-            replica.set_guarded(op.path, shown)
-        elif old.is_set or old.claim is not None:
-            replica.remove_entry(GUARDED_ROOT, op.path)
-
-    def _row(self, path: str, entry: Entry) -> FieldWrite:
-        field = self.state.fields[path]
-        claim = field.claim
-        return FieldWrite(
-            path,
-            canonical_json(field.value) if field.is_set else None,
-            entry.actor,
-            entry.at,
-            None if claim is None else canonical_json([claim.agent, claim.generation, claim.until, claim.fence]),
-            None if field.version == entry.offset else field.version,
-        )
 
     # -- updates from peers -----------------------------------------------------------------------------------
 
@@ -375,7 +350,7 @@ class Machine:
             return self.head
         own = plan if emitted == command.update else gate.check_own(self.state.ledger, emitted, None, self.state.schema)
         self._bind(session, plan.fresh_clients, now, effects)
-        entry = replace(self._entry(EntryKind.WRITE, session, now, ops=_records(plan)), update=emitted)
+        entry = self._entry(EntryKind.WRITE, session, now, ops=_records(plan), update=emitted)
         gate.absorb(self.state.ledger, own, entry.offset, entry.actor, None)
         self.state.record(entry, own)
         self._emit(Commit(entry), effects)

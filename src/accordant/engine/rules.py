@@ -131,7 +131,7 @@ def judge(draft: Draft, schema: Schema, peer: Peer) -> tuple[Op, ...]:
 
 def describe(draft: Draft) -> tuple[Op, ...]:
     """The operations of an update that nobody judges: the authority's own, or one read back from the log."""
-    return tuple(op for case in _cases(draft, draft.schema, None) for op in _open(case))
+    return tuple(op for case in _cases(draft, None, None) for op in _open(case))
 
 
 def note_for(run: Run, draft: Draft) -> Any:
@@ -380,12 +380,12 @@ def _items(case: Case, run: Run, operation: str) -> Op:
         lives += end - clock
         values += [case.check(value, operation, is_shared) for value in values_of(draft, run, clock, end)]
     dead: tuple[Id, ...] = ()
-    if lives < run.length and run.place.container.depth == 0 and case.peer is not None and case.spec is not None:
-        if run.length - lives > LOG_DEAD_PER_UPDATE_MAX:
+    if lives < run.length:
+        if run.length - lives <= LOG_DEAD_PER_UPDATE_MAX:
+            alive = {clock for start, end in pieces for clock in range(start, end)}
+            dead = tuple((run.client, clock) for clock in range(run.clock, run.end) if clock not in alive)
+        elif case.spec is not None:
             raise WireError(f"too many dead entries for {case.name}", code="too_many_structs", path=case.name)
-    if lives < run.length <= lives + LOG_DEAD_PER_UPDATE_MAX:
-        alive = {clock for start, end in pieces for clock in range(start, end)}
-        dead = tuple((run.client, clock) for clock in range(run.clock, run.end) if clock not in alive)
     one = (run.client, run.clock)
     return Op(case.name, operation, None, run.length, tuple(values), (one,), run.struct.origin, run.size, dead)
 

@@ -14,7 +14,7 @@ from typing import Any
 from accordant.engine import gate
 from accordant.engine.actors import Actors
 from accordant.engine.crdt import Replica
-from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field
+from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field, claim_from
 from accordant.engine.ledger import Ledger
 from accordant.engine.log_order import LogOrder, Slot, UnknownOrigin
 from accordant.engine.render import item_ids
@@ -22,7 +22,7 @@ from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.limits import OP_IDS_KEPT
 from accordant.types.regions import Kind, RegionSpec, Schema
 
-__all__ = ["DocumentState", "visible_guarded"]
+__all__ = ["DocumentState"]
 
 MAGIC = b"accordant-state\x01"
 
@@ -36,6 +36,7 @@ class DocumentState:
         self.ledger = Ledger()
         self.schema = Schema.open()
         self.fields: dict[str, Field] = {}
+        self.keyed: dict[str, dict[str, None]] = {}
         self.versions: dict[str, int] = {}
         self.actors = Actors()
         self.orders: dict[str, LogOrder | None] = {}
@@ -77,13 +78,8 @@ class DocumentState:
                 return replica.entries(name)
 
     def keys(self, name: str) -> dict[str, Field]:
-        """The fields of a guarded map by key, set ones alone."""
-        prefix = f"{name}/"
-        return {
-            path[len(prefix) :]: field
-            for path, field in self.fields.items()
-            if path.startswith(prefix) and field.is_set
-        }
+        """The fields of a guarded map by key, set ones alone, in the order in which they were set."""
+        return {key: self.fields[f"{name}/{key}"] for key in self.keyed.get(name, ())}
 
     def canonical_state(self) -> dict[str, Any]:
         """All visible content: equal for replicas that hold the same log prefix (I8)."""
@@ -176,12 +172,15 @@ class DocumentState:
     def _record_field(self, entry: Entry, op: OpRecord, detail: Mapping[str, Any]) -> None:
         old = self.fields.get(op.path, Field())
         version = old.version if detail.get("keeps_version") else entry.offset
-        claim, lost = None, old.lost
-        if detail.get("claim"):
-            agent, generation, until, fence = detail["claim"]
-            claim = ClaimState(agent, generation, until, version if fence is None else fence)
+        claim, lost = claim_from(detail.get("claim"), version), old.lost
         if old.claim is not None and (claim is None or claim.fence != old.claim.fence):
             lost = (*lost, (old.claim.fence, entry.offset, old.claim.generation))[-LOST_CLAIMS_KEPT:]
+        if op.key is not None:
+            keys = self.keyed.setdefault(op.region, {})
+            if detail["is_set"]:
+                keys[op.key] = None
+            else:
+                keys.pop(op.key, None)
         self.fields[op.path] = Field(detail["value"], version, entry.actor, entry.at, detail["is_set"], claim, lost)
 
     def _slots(self, entry: Entry, plan: gate.Plan, region: str, is_folded: bool) -> list[Slot]:
@@ -207,6 +206,7 @@ class DocumentState:
             "schema": self.schema.describe(),
             "versions": self.versions,
             "fields": {path: _field_to_json(field) for path, field in self.fields.items()},
+            "keyed": {name: list(keys) for name, keys in self.keyed.items()},
             "orders": {name: None if order is None else order.dump() for name, order in self.orders.items()},
             "folded": self.folded,
             "op_ids": self.op_ids,
@@ -233,6 +233,7 @@ class DocumentState:
         state.versions = shown["versions"]
         state.actors = Actors.load(actors)
         state.fields = {path: _field_from_json(row) for path, row in shown["fields"].items()}
+        state.keyed = {name: dict.fromkeys(keys) for name, keys in shown["keyed"].items()}
         state.orders = {n: None if rows is None else LogOrder.load(rows) for n, rows in shown["orders"].items()}
         state.folded = shown["folded"]
         state.op_ids = shown["op_ids"]
@@ -256,14 +257,6 @@ def members(entries: Mapping[str, Any]) -> list[Any]:
 def count(entries: Mapping[str, Any]) -> int:
     """The value of a PN-counter: what everybody added less what everybody took away."""
     return sum(int(plus) - int(minus) for plus, minus in entries.values())
-
-
-def visible_guarded(field: Field) -> dict[str, Any]:
-    """A guarded field as every Yjs peer sees it in the root `guarded`."""
-    shown = {"value": field.value, "version": field.version, "by": field.by, "at": field.at}
-    if field.claim is not None:
-        shown["claim"] = {"by": field.claim.agent, "until": field.claim.until, "fence": field.claim.fence}
-    return shown
 
 
 def _field_to_json(field: Field) -> list[Any]:

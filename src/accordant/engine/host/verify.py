@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from accordant.engine.guarded_root import visible_guarded
 from accordant.engine.outline import kinds
-from accordant.engine.state import DocumentState, visible_guarded
+from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import AuditQuery, Checkpoint, Compacted, FieldRow, Store
 from accordant.types.entries import GENESIS, Entry
 from accordant.types.errors import Invalid, StoreError

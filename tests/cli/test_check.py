@@ -1,0 +1,92 @@
+"""`accordant check`: contradictions in a store, a Markdown file or on a server, with who wrote what having read what."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from accordant.coherence_pass import CoherenceReport
+from accordant.types.limits import CHECK_FILE_BYTES_MAX
+from audited_store import KEY, answer, run, written
+
+AGAINST = "# Brief\n\nThe churn rate was 4.1% in Q3.\n\nThe churn rate was 5.3% in Q3.\n"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("story") / "state.db")
+
+
+def test_a_contradiction_between_two_agents_is_found(store: Path) -> None:
+    """Both statements, both authors, both versions; exit code 4; the JSON is one CoherenceReport."""
+    report = CoherenceReport.model_validate(answer("check", store, "--format", "json", exit_code=4))
+    (found,) = report.contradictions
+    assert (report.document_id, report.coherent) == (KEY, False)
+    assert (found.a.authors, found.b.authors) == (["triage"], ["enrichment"])
+    assert {found.a.text, found.b.text} == {"The churn rate was 4.1% in Q3.", "The churn rate was 5.3% in Q3."}
+
+
+def test_each_side_says_what_its_author_had_read(store: Path) -> None:
+    """The one who derived its statement from the account is shown to have read it, at which version."""
+    (entry, _) = answer("log", store, "--path", "findings")["entries"]
+    (found,) = answer("check", store, "--format", "json", exit_code=4)["contradictions"]
+    assert found["b"]["read"] == entry["derived_from"]
+    assert found["b"]["read"][0][0] == "account"
+    assert found["b"]["written_at"] == entry["at_ms"]
+    assert found["a"]["read"] == []
+
+
+def test_fail_on_never_reports_and_ends_with_0(store: Path) -> None:
+    """The findings are the same, the exit code is not."""
+    assert len(answer("check", store, KEY, "--fail-on", "never")["contradictions"]) == 1
+
+
+def test_text_names_both_authors(store: Path) -> None:
+    """What a person reads has both statements' authors in it."""
+    result = run("check", store, "--format", "text")
+    assert result.exit_code == 4
+    assert "triage" in result.stdout
+    assert "enrichment" in result.stdout
+
+
+def test_a_markdown_file_is_a_source(tmp_path: Path) -> None:
+    """A contradicting file ends with 4, a coherent one with 0."""
+    file = tmp_path / "brief.md"
+    file.write_text(AGAINST, encoding="utf-8")
+    assert len(answer("check", file, exit_code=4)["contradictions"]) == 1
+    file.write_text(AGAINST.replace("5.3", "4.1"), encoding="utf-8")
+    assert answer("check", file)["coherent"] is True
+
+
+def test_the_rules_alone_can_be_asked_for(store: Path) -> None:
+    """--rules-only names no other tier."""
+    assert answer("check", store, "--rules-only", exit_code=4)["checker"]["tiers"] == ["rule"]
+
+
+def test_a_source_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    """No file, no UTF-8, too large, another format, a URL without a document: two lines, exit code 2."""
+    latin = tmp_path / "latin.md"
+    latin.write_bytes(b"caf\xe9")
+    huge = tmp_path / "huge.md"
+    with huge.open("wb") as file:
+        file.truncate(CHECK_FILE_BYTES_MAX + 1)
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n")
+    for source in (tmp_path / "none.md", latin, huge, picture, "ws://127.0.0.1:9", "http://127.0.0.1:9/sync/acme"):
+        result = run("check", source)
+        assert result.exit_code == 2, (source, result.output, result.exception)
+        assert result.stderr.startswith("error: ")
+
+
+def test_a_server_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    """Exit code 6, and what to do, where nobody listens."""
+    pytest.importorskip("accordant.sync.client", reason="the websocket client is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = run("check", f"ws://127.0.0.1:{port}/sync/{KEY}")
+    assert result.exit_code == 6, (result.output, result.exception)
+    assert json.dumps(port) in result.stderr
