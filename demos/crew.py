@@ -122,7 +122,9 @@ async def the_invented_number_is_traced(crew: Crew) -> str:
     assert {entry.actor for entry in naming} == {"synthesizer"}, naming
     assert first.derived_from == (("findings", basis.version),), first.derived_from
     read = ", ".join(f"{path} v{version}" for path, version in first.derived_from)
-    return f"{INVENTED} appears first at v{first.offset}, by {first.actor}, derived from {read}, which does not contain it"
+    return (
+        f"{INVENTED} appears first at v{first.offset}, by {first.actor}, derived from {read}, which does not contain it"
+    )
 
 
 async def overnight(store: Path) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from accordant.cli.demo.stage import STEP_PAUSE_S, VERDICT_PAUSE_S
 from accordant.engine import guard
 from accordant.engine.denials import Denials
+from accordant.engine.sessions import Sessions
 from audited_store import answer, run
 
 ROOT = Path(__file__).parents[2]
@@ -93,14 +94,20 @@ def test_a_store_that_is_kept_can_be_looked_at(tmp_path: Path) -> None:
     ("part", "attribute", "broken", "guarantee"),
     [
         (guard, "_check_expectation", lambda *_: None, "a write derived from an old version is denied"),
-        (guard, "check_token", lambda *_: None, "a writer whose generation has ended never lands"),
+        (Sessions, "end", lambda *_: None, "a writer whose generation has ended never lands"),
+        (
+            guard,
+            "check_token",
+            lambda *_: None,
+            "what was read in an ended generation never lands, in a new one either",
+        ),
         (Denials, "count", lambda *_: None, "every denial is in the log, with who was beaten by whom"),
     ],
 )
 def test_a_broken_guarantee_ends_the_demo(
     monkeypatch: pytest.MonkeyPatch, part: Any, attribute: str, broken: Any, guarantee: str
 ) -> None:
-    """Without the version check, the generation check or the audit of denials the demo ends with 1 and names what failed."""
+    """Without the version check, the end of a session, the generation check or the audit of denials the demo ends with 1 and names what failed."""
     monkeypatch.setattr(part, attribute, broken)
     result = run("demo", "--fast", "--json")
     assert result.exit_code == 1, result.output

@@ -110,7 +110,9 @@ def test_a_declared_single_writer_needs_no_hint() -> None:
 
 def test_a_contended_field_is_told() -> None:
     """Where a third of the commits lose, splitting or claiming is suggested."""
-    entries = [write("a" if n % 2 else "b", "account", "commit", read=1) for n in range(20)] + [denied(n) for n in range(1, 21)]
+    entries = [write("a" if n % 2 else "b", "account", "commit", read=1) for n in range(20)] + [
+        denied(n) for n in range(1, 21)
+    ]
     assert any("lost a race" in hint for hint in diagnosed(*entries, account={"kind": "guarded"}).hints)
 
 

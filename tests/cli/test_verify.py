@@ -92,7 +92,7 @@ def test_a_missing_entry_is_found(store: Path) -> None:
 
 def test_a_changed_field_row_is_found(store: Path) -> None:
     """The table that commits are judged by is held against the log, in value, version and author."""
-    for changed in ("value = '{\"status\":\"active\"}'", "version = version - 1", "by = 'mallory'", "value = 'no json'"):
+    for changed in ('value = \'{"status":"active"}\'', "version = version - 1", "by = 'mallory'", "value = 'no json'"):
         damaged = Path(shutil.copy(store, store.with_name("damaged.db")))
         change(damaged, f"update fields set {changed}")
         (found,) = asyncio.run(report_on(damaged)).discrepancies
@@ -136,7 +136,10 @@ def test_a_rewritten_log_with_a_sound_chain_still_has_to_fit_its_updates(store: 
     _rewrite(store, '"status":"churned"', '"status":"renewed"')
     report = asyncio.run(report_on(store))
     assert report.first_bad is None
-    assert {(found.where, found.path) for found in report.discrepancies} >= {("guarded", "account"), ("fields", "account")}
+    assert {(found.where, found.path) for found in report.discrepancies} >= {
+        ("guarded", "account"),
+        ("fields", "account"),
+    }
 
 
 def _rewrite(path: Path, old: str, new: str) -> None:

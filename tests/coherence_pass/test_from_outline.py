@@ -18,21 +18,39 @@ def outline(fields: dict[str, Any] | None = None, **regions: dict[str, Any]) -> 
 
 
 def contradiction() -> CoherenceReport:
-    items = [item("The churn rate was 4.1%.", 4, "web", ref="f@4.0"), item("The churn rate was 5.3%.", 7, "docs", ref="f@7.0")]
+    items = [
+        item("The churn rate was 4.1%.", 4, "web", ref="f@4.0"),
+        item("The churn rate was 5.3%.", 7, "docs", ref="f@7.0"),
+    ]
     passages = passages_of_outline(outline(findings={"kind": "log", "items": items}))
     return Checker().run(passages, document_id="d", version=9)
 
 
 def test_log_entries_keep_author_version_and_ref() -> None:
     """One passage per entry, named by its ref."""
-    (passage,) = passages_of_outline(outline(findings={"kind": "log", "items": [item("Rain falls.", 4, "web", ref="f@4.0")]}))
-    assert (passage.region, passage.ref, passage.authors, passage.version, passage.at) == ("findings", "f@4.0", ("web",), 4, 4_000)
+    (passage,) = passages_of_outline(
+        outline(findings={"kind": "log", "items": [item("Rain falls.", 4, "web", ref="f@4.0")]})
+    )
+    assert (passage.region, passage.ref, passage.authors, passage.version, passage.at) == (
+        "findings",
+        "f@4.0",
+        ("web",),
+        4,
+        4_000,
+    )
 
 
 def test_a_texts_parts_keep_their_authors() -> None:
     """Runs say who wrote which characters: a sentence's authors are those who wrote in it."""
     text = "The sky is blue. Rain falls."
-    region = {"kind": "text", "version": 6, "by": "docs", "at": 1, "value": text, "runs": [[0, 17, "web", 3], [17, 28, "docs", 6]]}
+    region = {
+        "kind": "text",
+        "version": 6,
+        "by": "docs",
+        "at": 1,
+        "value": text,
+        "runs": [[0, 17, "web", 3], [17, 28, "docs", 6]],
+    }
     (passage,) = passages_of_outline(outline(draft=region))
     assert passage.authors == ("web", "docs")
     assert passage.written(0, 16)[:2] == (("web",), 3)

@@ -14,11 +14,11 @@ _PAIRS = _HERE.parents[1].parent / "shared" / "data" / "agentdoc" / "pairs.jsonl
 
 
 def test_clean_prose_raises_no_alarm() -> None:
-    """A hundred true statements full of numbers, dates and denials under headings give no contradiction."""
+    """Eighty true statements full of numbers, dates and denials under headings give no contradiction."""
     text = (_HERE / "clean_prose.md").read_text(encoding="utf-8")
     passages = passages_of_markdown(text, region="clean_prose.md", authors=["ann"])
     report = Checker().run(passages, document_id="clean", version=1)
-    assert report.n_claims >= 90
+    assert report.n_claims >= 80
     assert not report.contradictions
     assert len(report.possible) <= 3
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,15 +56,19 @@ class FailOn(StrEnum):
 
 
 def check(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A store file, a ws:// or http:// URL, or a Markdown file.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A store file, a ws:// or http:// URL, or a Markdown file.")
+    ],
     document: DocumentName = None,
-    format: Annotated[  # noqa: A002 - the option's name
+    format: Annotated[
         Format | None, typer.Option(help="text or json; text on a terminal, json in a pipe when not given.")
     ] = None,
     rules_only: Annotated[
         bool, typer.Option("--rules-only", help="Nothing but the built-in rules, even where a model is installed.")
     ] = False,
-    fail_on: Annotated[FailOn, typer.Option(help="open: end with 4 when a contradiction is found. never: end with 0.")] = FailOn.OPEN,
+    fail_on: Annotated[
+        FailOn, typer.Option(help="open: end with 4 when a contradiction is found. never: end with 0.")
+    ] = FailOn.OPEN,
 ) -> None:
     """Statements that exclude each other, with who wrote them in which version, having read what.
 
@@ -101,11 +106,17 @@ async def report_on(source: str, document: str | None, now_ms: int) -> Coherence
 def _report_on_file(path: Path, now_ms: int) -> CoherenceReport:
     size = path.stat().st_size
     if size > CHECK_FILE_BYTES_MAX:
-        raise Invalid(f"{str(path)!r} has {size:,} bytes, the limit is {CHECK_FILE_BYTES_MAX:,}", code="too_large", hint="split it")
+        raise Invalid(
+            f"{str(path)!r} has {size:,} bytes, the limit is {CHECK_FILE_BYTES_MAX:,}",
+            code="too_large",
+            hint="split it",
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise Invalid(f"{str(path)!r} is not UTF-8 text: {error.reason}", code="not_unicode", hint="convert it") from error
+        raise Invalid(
+            f"{str(path)!r} is not UTF-8 text: {error.reason}", code="not_unicode", hint="convert it"
+        ) from error
     passages = passages_of_markdown(text, region=path.name)
     return Checker().run(passages, document_id=path.name, version=0, now=now_ms)
 
@@ -132,16 +143,18 @@ async def _report_on_url(url: str, document: str | None, now_ms: int) -> Coheren
             raise
         raise MissingExtra("accordant check with a URL", "server") from error
     parts = urlsplit(url)
-    base = f"{ {'http': 'ws', 'https': 'wss'}.get(parts.scheme, parts.scheme)}://{parts.netloc}"
+    base = f"{ {'http': 'ws', 'https': 'wss'}.get(parts.scheme, parts.scheme) }://{parts.netloc}"
     try:
-        async with connect(None, base, key.namespace, key.name, agent=AGENT) as joined:
+        async with connect(None, base, key.namespace, key.name, agent=AGENT, shared=True) as joined:
             return await _report_on_peer(joined, key, now_ms)
     except OSError as error:
-        raise NoAuthority(f"{base} does not answer: {error}", code="cannot_connect", hint="is `accordant serve` running there?") from error
+        raise NoAuthority(
+            f"{base} does not answer: {error}", code="cannot_connect", hint="is `accordant serve` running there?"
+        ) from error
 
 
 async def _report_on_peer(joined: Document, key: DocumentKey, now_ms: int) -> CoherenceReport:
-    port: Any = joined._port
+    port = joined._port
     report = _checked(key.path, await port.outline(), now_ms)
     written = [await port.history(HistoryQuery(before=version + 1, limit=1)) for version in versions_in(report)]
     return with_reads(report, {entry.offset: entry for found in written for entry in found})
@@ -154,12 +167,14 @@ def _key_of(url: str, document: str | None) -> DocumentKey:
         segments = segments[1:]
     named = "/".join(segments) or document
     if not named:
-        raise Invalid("the URL names no document", code="which_document", hint="ws://HOST:PORT/sync/<namespace>/<document>")
+        raise Invalid(
+            "the URL names no document", code="which_document", hint="ws://HOST:PORT/sync/<namespace>/<document>"
+        )
     try:
         return DocumentKey.parse(named)
     except AccordantError as error:
         raise Invalid(f"{named!r} names no document: {error.message}", code="bad_name") from error
 
 
-def _checked(key: str, shown: dict[str, Any], now_ms: int) -> CoherenceReport:
+def _checked(key: str, shown: Mapping[str, Any], now_ms: int) -> CoherenceReport:
     return Checker().run(passages_of_outline(shown), document_id=key, version=shown["version"], now=now_ms)

@@ -89,7 +89,9 @@ class RegionDiagnosis:
             "conflicts": self.n_conflicts,
             "writers": dict(self.writers.most_common()),
             "writers_declared": list(self.writers_declared),
-            "beaten": [{"loser": loser, "winner": winner, "times": n} for (loser, winner), n in self.beaten.most_common()],
+            "beaten": [
+                {"loser": loser, "winner": winner, "times": n} for (loser, winner), n in self.beaten.most_common()
+            ],
             "last_writer_wins_paths": sorted(self.overwritten_paths),
         }
 
@@ -119,7 +121,10 @@ class Diagnosis:
             "head": self.head,
             "regions": [region.to_json() for region in self.regions],
             "last_writer_wins": sorted(
-                path for region in self.regions for path in (region.overwritten_paths or {region.name}) if region.kind is Kind.MAP
+                path
+                for region in self.regions
+                for path in (region.overwritten_paths or {region.name})
+                if region.kind is Kind.MAP
             ),
             "hints": list(self.hints),
         }
@@ -260,7 +265,9 @@ def _shown(diagnosis: Diagnosis) -> Group:
 
 def _last_writer_wins(region: RegionDiagnosis) -> Text:
     paths = sorted(region.overwritten_paths)
-    named = ", ".join(paths[:PATHS_SHOWN_MAX]) + (f" and {len(paths) - PATHS_SHOWN_MAX} more" if len(paths) > PATHS_SHOWN_MAX else "")
+    named = ", ".join(paths[:PATHS_SHOWN_MAX]) + (
+        f" and {len(paths) - PATHS_SHOWN_MAX} more" if len(paths) > PATHS_SHOWN_MAX else ""
+    )
     return Text("  ") + plain(f"{region.doctrine} ({named or region.name})", "yellow")
 
 
@@ -293,7 +300,10 @@ def _table(regions: Sequence[RegionDiagnosis]) -> Table:
         shown.add_row(
             plain(region.name, "bold"),
             "?" if region.kind is None else region.kind.value,
-            plain(region.doctrine.partition(":")[0].removesuffix(" by choice"), "yellow" if region.kind is Kind.MAP else ""),
+            plain(
+                region.doctrine.partition(":")[0].removesuffix(" by choice"),
+                "yellow" if region.kind is Kind.MAP else "",
+            ),
             Text(named, style=styles[region.checked]),
             f"{region.n_denied:,}" if region.n_denied else "",
             _writers(region),

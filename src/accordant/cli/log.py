@@ -34,7 +34,14 @@ REASONS = {
     "epoch_changed": "it had read under another authority",
     "claim_lost": "its claim had run out",
 }
-STYLES = {"committed": "green", "conflict": "red", "stale": "red", "fenced": "magenta", "denied": "red", "invalid": "yellow"}
+STYLES = {
+    "committed": "green",
+    "conflict": "red",
+    "stale": "red",
+    "fenced": "magenta",
+    "denied": "red",
+    "invalid": "yellow",
+}
 
 
 def log(
@@ -44,7 +51,9 @@ def log(
     actor: Annotated[str | None, typer.Option(help="Only what this agent did.")] = None,
     kind: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(EntryKind)}.")] = None,
     outcome: Annotated[str | None, typer.Option(help=f"Only one outcome: {', '.join(OUTCOMES)}.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only later than: 90s, 30m, 2h, 7d ago, or a date such as 2026-07-01.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only later than: 90s, 30m, 2h, 7d ago, or a date such as 2026-07-01.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 30,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +110,9 @@ def parse_since(text: str, now_ms: int) -> int:
         when = datetime.fromisoformat(text.strip())
         return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Invalid(f"{text!r} is no time", code="bad_argument", hint="say 30m, 2h, 7d, or 2026-07-01T14:00") from None
+        raise Invalid(
+            f"{text!r} is no time", code="bad_argument", hint="say 30m, 2h, 7d, or 2026-07-01T14:00"
+        ) from None
 
 
 # -- for programs ---------------------------------------------------------------------------------------------
@@ -139,7 +150,9 @@ def table(entries: Sequence[Entry], title: str | None = None, more: bool = False
     today = moment(entries[0].at)[:10]
     same_day = all(moment(entry.at)[:10] == today for entry in entries)
     title = f"{title}, {today}" if title and same_day else title
-    shown = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
+    shown = Table(
+        title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold"
+    )
     shown.add_column("version", no_wrap=True)
     shown.add_column("when UTC", no_wrap=True)
     shown.add_column("actor", overflow="fold")
@@ -147,7 +160,13 @@ def table(entries: Sequence[Entry], title: str | None = None, more: bool = False
     shown.add_column("outcome and why", overflow="fold")
     for entry in entries:
         when = moment(entry.at)
-        shown.add_row(_version(entry), when[11:19] if same_day else f"{when[5:10]} {when[11:16]}", _actor(entry), _what(entry), _outcome(entry))
+        shown.add_row(
+            _version(entry),
+            when[11:19] if same_day else f"{when[5:10]} {when[11:16]}",
+            _actor(entry),
+            _what(entry),
+            _outcome(entry),
+        )
     return shown
 
 
@@ -202,7 +221,9 @@ def _compact(value: Any) -> str:
 
 
 def _outcome(entry: Entry) -> Text:
-    text = Text() if entry.kind in (EntryKind.SCHEMA, EntryKind.EPOCH, EntryKind.JOIN, EntryKind.LEAVE) else _status(entry)
+    text = (
+        Text() if entry.kind in (EntryKind.SCHEMA, EntryKind.EPOCH, EntryKind.JOIN, EntryKind.LEAVE) else _status(entry)
+    )
     if entry.why and entry.why != entry.info.get("ending"):
         text += Text("; " if text else "") + plain(shortened(entry.why, WHY_SHOWN_CHARS))
     if entry.derived_from:

@@ -19,7 +19,18 @@ from rich.text import Text
 
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, NoAuthority, StaleRead, StoreError
 
-__all__ = ["AsJson", "Exit", "MissingExtra", "console", "exit_code", "moment", "plain", "print_json", "shortened", "wants_json"]
+__all__ = [
+    "AsJson",
+    "Exit",
+    "MissingExtra",
+    "console",
+    "exit_code",
+    "moment",
+    "plain",
+    "print_json",
+    "shortened",
+    "wants_json",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, also when standard output is a terminal.")]
 """The option that every command has."""

@@ -28,7 +28,10 @@ __all__ = ["DocumentName", "StoreFile", "choose", "latest_entries", "reading", "
 StoreFile = Annotated[str, typer.Argument(metavar="STORE", help="A store file, or the folder of an accordant.db.")]
 DocumentName = Annotated[
     str | None,
-    typer.Argument(metavar="DOCUMENT", help="<namespace>/<document>, such as acme/task/q3/brief; may be left out when there is one."),
+    typer.Argument(
+        metavar="DOCUMENT",
+        help="<namespace>/<document>, such as acme/task/q3/brief; may be left out when there is one.",
+    ),
 ]
 
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -59,7 +62,10 @@ def _check_format(connection: Connection, path: str) -> None:
     tables = {name for (name,) in every(connection, "select name from sqlite_schema where type = 'table'")}
     if not {"documents", "entries", "filed"} <= tables:
         raise StoreError(
-            f"{path!r} is no accordant store", code="store_foreign", landed=False, hint="name the file that your engine opens"
+            f"{path!r} is no accordant store",
+            code="store_foreign",
+            landed=False,
+            hint="name the file that your engine opens",
         )
     if (version := whole_number(connection, "pragma user_version")) > FORMAT:
         raise StoreError(
@@ -109,8 +115,12 @@ async def choose(store: Store, wanted: str | None) -> DocumentInfo:
         if len(found) == 1:
             return next(iter(found.values()))
         if not found:
-            raise Invalid("there is no document in this store yet", code="unknown_document", hint="open one: engine.open(...)")
-        raise Invalid(f"this store has {len(found)} documents", code="which_document", hint=f"name one of them: {_names(found)}")
+            raise Invalid(
+                "there is no document in this store yet", code="unknown_document", hint="open one: engine.open(...)"
+            )
+        raise Invalid(
+            f"this store has {len(found)} documents", code="which_document", hint=f"name one of them: {_names(found)}"
+        )
     info = found.get(DocumentKey.parse(wanted).path)
     if info is None:
         hint = f"it has: {_names(found)}" if found else "it has none yet"

@@ -8,12 +8,13 @@ of the audit. What is inserted and deleted within one update needs permission li
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple, NoReturn
 
-from accordant.engine.ledger import Container, Place, Shape, contains, is_counted
+from accordant.engine.ledger import Container, Place, Shape, is_counted
 from accordant.engine.resolve import Draft, Run
 from accordant.engine.update import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, Id
 from accordant.engine.values import values_of
@@ -310,8 +311,9 @@ def _text(case: Case) -> list[Op]:
     gone, formats = [], 0
     clients = draft.ledger.clients
     for removed in case.removed:
-        if removed.end - removed.clock == 1 and contains(clients[removed.client].formats, removed.clock):
-            formats += 1
+        known = clients[removed.client].formats
+        if bisect_left(known, removed.end) - bisect_left(known, removed.clock) == removed.end - removed.clock:
+            formats += removed.end - removed.clock
         else:
             gone.append(removed)
     if formats and not case.runs:

@@ -240,13 +240,15 @@ def _read_struct(data: bytes, at: int, client: int, clock: int, budget: _Budget)
     start = at
     if kind == STRING:
         content, at = _read_text(data, at)
-        length = len(content) if len(content) == at - start - 1 else units(content)
+        size = at - start - (1 if data[start] < 128 else len(_number(len(content.encode()))))
+        length = len(content) if len(content) == size else units(content)
     else:
         length, content, at = _read_content(data, at, kind, budget)
+        size = at - start
     if not length or clock + length > CLOCK_MAX:
         _check_length(clock, length)
     # NamedTuple's own constructor costs twice as much
-    made = tuple.__new__(Struct, (kind, client, clock, length, origin, right, parent, key, content, at - start))
+    made = tuple.__new__(Struct, (kind, client, clock, length, origin, right, parent, key, content, size))
     return made, at
 
 
@@ -570,6 +572,12 @@ def _write_content(out: bytearray, struct: Struct) -> None:
 
 def _json_text(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _number(number: int) -> bytes:
+    out = bytearray()
+    _write(out, number)
+    return bytes(out)
 
 
 def _write(out: bytearray, *numbers: int) -> None:

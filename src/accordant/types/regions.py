@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from accordant.types.errors import Invalid, SchemaError
+from accordant.types.errors import Denied, Invalid, SchemaError
 from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX
 from accordant.types.values import storable
 
@@ -93,7 +93,8 @@ class RegionSpec:
     rules: Rules = field(default_factory=Rules)
 
     def dump(self, value: Any) -> Any:
-        """The JSON value to store for a Python value; raises `Invalid` when it does not fit the item type or a validator."""
+        """The JSON value to store for a Python value; raises `Invalid` when it does not fit the item type,
+        `Denied` when a validator rejects it."""
         if self.item is not None:
             adapter = adapter_for(self.item)
             try:
@@ -130,9 +131,9 @@ class RegionSpec:
             try:
                 verdict = validator(value)
             except (ValueError, AssertionError) as error:
-                raise Invalid(f"{self.name}: {error}", code=f"rejected_by:{name}", path=self.name) from error
+                raise Denied(f"{self.name}: {error}", code=f"rejected_by:{name}", path=self.name) from error
             if verdict is False:
-                raise Invalid(f"{self.name}: {name} rejected the value", code=f"rejected_by:{name}", path=self.name)
+                raise Denied(f"{self.name}: {name} rejected the value", code=f"rejected_by:{name}", path=self.name)
         return value
 
     def _invalid(self, error: ValidationError) -> Invalid:

@@ -26,8 +26,13 @@ async def play(stage: Stage, crew: Crew) -> None:
     stage.holds(count == len(READERS) * PAGES, "no increment is lost")
     for name in READERS:
         own = [item.value for item in log.entries if item.by == name]
-        stage.holds(own == [_finding(name, page) for page in range(PAGES)], "each agent's entries keep their order and their author")
-    await stage.ends(f"{len(log.value)} of {len(READERS) * PAGES} findings, each with its author, in its author's order.")
+        stage.holds(
+            own == [_finding(name, page) for page in range(PAGES)],
+            "each agent's entries keep their order and their author",
+        )
+    await stage.ends(
+        f"{len(log.value)} of {len(READERS) * PAGES} findings, each with its author, in its author's order."
+    )
 
 
 async def _reads(crew: Crew, name: str) -> None:

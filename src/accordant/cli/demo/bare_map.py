@@ -17,7 +17,9 @@ async def play(stage: Stage) -> None:
     for triage_id, enrichment_id in ((SMALL, LARGE), (LARGE, SMALL)):
         status, is_converged = _race(triage_id, enrichment_id)
         kept = "triage" if status == "churned" else "enrichment"
-        await stage.step("crew", f"triage is client {triage_id}, enrichment client {enrichment_id}", f"status={status}", "bold")
+        await stage.step(
+            "crew", f"triage is client {triage_id}, enrichment client {enrichment_id}", f"status={status}", "bold"
+        )
         stage.holds(is_converged, "a CRDT map converges")
         larger = "triage" if triage_id > enrichment_id else "enrichment"
         stage.holds(kept == larger, "of two concurrent writes to one key, the larger client id stays")

@@ -31,6 +31,10 @@ async def play(stage: Stage, crew: Crew) -> None:
     stage.holds(("account", seen.version) in (*found.a.read, *found.b.read), "what an author had read is named")
     for side in (found.a, found.b):
         read = ", ".join(f"{path} v{version}" for path, version in side.read)
-        await stage.step("check", f"{side.text}", f"{', '.join(side.authors)} at v{side.version}" + (f", having read {read}" if read else ""))
+        await stage.step(
+            "check",
+            f"{side.text}",
+            f"{', '.join(side.authors)} at v{side.version}" + (f", having read {read}" if read else ""),
+        )
     stage.holds((await docs.findings.read()).value[-2:] == [WEB, DOCS], "the pass changes nothing")
     await stage.ends(f"{found.detail}: flagged with both authors and versions. Nobody was blocked.")

@@ -33,7 +33,9 @@ AUDIT_TITLE = "Who was beaten by whom, having read what (accordant log)"
 
 def demo(
     fast: Annotated[bool, typer.Option("--fast", help="Without pauses: a few seconds.")] = False,
-    keep: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the store in this new file, to look at afterwards.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the store in this new file, to look at afterwards.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Seven scenes in about a minute: what is lost elsewhere, and what happens here. Offline.
@@ -60,14 +62,18 @@ def demo(
     if for_program:
         print_json(_as_json(stage, audit, failed, time.perf_counter() - started))
     if failed is not None:
-        console(stderr=True).print(plain(f"this guarantee did not hold: {failed.guarantee} ({failed.scene})", "bold red"))
+        console(stderr=True).print(
+            plain(f"this guarantee did not hold: {failed.guarantee} ({failed.scene})", "bold red"), soft_wrap=True
+        )
         raise typer.Exit(Exit.UNEXPECTED)
 
 
 async def _played(stage: Stage, keep: Path | None) -> list[Entry]:
     with tempfile.TemporaryDirectory(prefix="accordant-demo-") as folder:
         async with Engine(keep or Path(folder) / "demo.db") as engine:
-            await stage.show(Panel(Text(OPENING), title=Text("accordant", style="bold"), title_align="left", border_style="dim"))
+            await stage.show(
+                Panel(Text(OPENING), title=Text("accordant", style="bold"), title_align="left", border_style="dim")
+            )
             await plain_dict.play(stage)
             await bare_map.play(stage)
             crew = await Crew.gather(engine)
@@ -106,7 +112,11 @@ def _closing(keep: Path | None) -> Panel:
 
 
 def _as_json(stage: Stage, audit: list[Entry], failed: GuaranteeFailed | None, took_s: float) -> dict[str, Any]:
-    shown: dict[str, Any] = {"held": failed is None, "scenes": stage.to_json(), "audit": [row(entry) for entry in audit]}
+    shown: dict[str, Any] = {
+        "held": failed is None,
+        "scenes": stage.to_json(),
+        "audit": [row(entry) for entry in audit],
+    }
     if failed is not None:
         shown["failed"] = {"scene": failed.scene, "guarantee": failed.guarantee}
     return shown | {"took_s": round(took_s, 3)}

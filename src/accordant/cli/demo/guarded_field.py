@@ -25,9 +25,14 @@ async def play(stage: Stage, crew: Crew) -> None:
     news = {"plan": "pro", "seats": 25}
     conflict = await _stale_commit(crew, enriched.value.model_copy(update=news), enriched)
     stage.holds(conflict is not None, "a write derived from an old version is denied")
-    assert conflict is not None  # noqa: S101 - the line above, for the type checker
-    await stage.step("enrichment", "commits the record it derived from the old one", f"Conflict: {conflict.message}", "bold red")
-    stage.holds(conflict.writer == "triage" and conflict.version == landed.version, "the conflict names who won, at which version")
+    assert conflict is not None
+    await stage.step(
+        "enrichment", "commits the record it derived from the old one", f"Conflict: {conflict.message}", "bold red"
+    )
+    stage.holds(
+        conflict.writer == "triage" and conflict.version == landed.version,
+        "the conflict names who won, at which version",
+    )
     fresh = conflict.reading
     both = await crew["enrichment"].account.commit(fresh.value.model_copy(update=news), expect=fresh, why="look-up")
     await stage.step("enrichment", "derives again from the conflict's reading, commits", f"v{both.version}", "green")

@@ -18,7 +18,9 @@ async def play(stage: Stage, crew: Crew) -> None:
     """Both add at the same time; nothing can be assigned."""
     await stage.opens("Open questions: a set that nobody can overwrite")
     docs, web = crew["docs"], crew["web"]
-    await asyncio.gather(docs.open_questions.add(*DOCS, why="reading contracts"), web.open_questions.add(*WEB, why="reading pages"))
+    await asyncio.gather(
+        docs.open_questions.add(*DOCS, why="reading contracts"), web.open_questions.add(*WEB, why="reading pages")
+    )
     await stage.step("docs", "adds its questions", f"{len(DOCS)}")
     await stage.step("web", "adds its own at the same moment", f"{len(WEB)}, one of them the same")
     try:
