@@ -98,7 +98,8 @@ async def stale_conclusions_are_denied(crew: Crew) -> str:
     fresh = await crew.synthesizer.findings.read()
     await crew.synthesizer.conclusions.append("The pilot resumed in June.", why="read again", derived_from=[fresh])
     assert (await crew.web.conclusions.read()).value == ["The pilot resumed in June."]
-    return f"a conclusion drawn from {named['path']} v{named['yours']} was denied: {named['changed_by']} wrote v{named['current']}"
+    read, now = f"{named['path']} v{named['yours']}", f"v{named['current']}"
+    return f"a conclusion drawn from {read} was denied: {named['changed_by']} had written {now}"
 
 
 async def conclusions_have_one_writer(crew: Crew) -> str:

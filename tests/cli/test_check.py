@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
 
+from accordant import Engine
+from accordant.cli.check import report_on
 from accordant.coherence_pass import CoherenceReport
 from accordant.types.limits import CHECK_FILE_BYTES_MAX
-from audited_store import KEY, answer, run, written
+from audited_store import KEY, TASK, Brief, answer, run, written
+from serving import serving
 
 AGAINST = "# Brief\n\nThe churn rate was 4.1% in Q3.\n\nThe churn rate was 5.3% in Q3.\n"
 
@@ -81,12 +84,38 @@ def test_a_source_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
         assert result.stderr.startswith("error: ")
 
 
-def test_a_server_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_a_running_server_is_a_source(tmp_path: Path) -> None:
+    """Over a websocket the report is the one of the file: same findings, same authors, same readings."""
+
+    async def over_the_wire() -> CoherenceReport:
+        async with Engine(tmp_path / "state.db") as engine, serving(engine) as address:
+            assert (await report_on(f"{address}/sync/{KEY}", None, 0)).coherent is False
+            return await report_on(address.replace("ws:", "http:"), KEY, 0)
+
+    written(tmp_path / "state.db")
+    from_file = asyncio.run(report_on(str(tmp_path / "state.db"), KEY, 0))
+    from_wire = asyncio.run(over_the_wire())
+    assert from_wire.contradictions == from_file.contradictions
+    assert from_wire.document_id == KEY
+
+
+def test_a_store_that_a_server_holds_can_be_checked(tmp_path: Path) -> None:
+    """The file is read beside the engine that has it open."""
+
+    async def beside() -> CoherenceReport:
+        async with Engine(tmp_path / "state.db") as engine:
+            await engine.open(Brief, TASK, "brief", agent="triage")
+            return await report_on(str(tmp_path / "state.db"), None, 0)
+
+    written(tmp_path / "state.db")
+    assert len(asyncio.run(beside()).contradictions) == 1
+
+
+def test_a_server_that_does_not_answer_is_told() -> None:
     """Exit code 6, and what to do, where nobody listens."""
-    pytest.importorskip("accordant.sync.client", reason="the websocket client is not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     result = run("check", f"ws://127.0.0.1:{port}/sync/{KEY}")
     assert result.exit_code == 6, (result.output, result.exception)
-    assert json.dumps(port) in result.stderr
+    assert str(port) in result.stderr

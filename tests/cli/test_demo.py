@@ -107,7 +107,10 @@ def test_a_store_that_is_kept_can_be_looked_at(tmp_path: Path) -> None:
 def test_a_broken_guarantee_ends_the_demo(
     monkeypatch: pytest.MonkeyPatch, part: Any, attribute: str, broken: Any, guarantee: str
 ) -> None:
-    """Without the version check, the end of a session, the generation check or the audit of denials the demo ends with 1 and names what failed."""
+    """Without the version check, the end of a session, the generation check or the audit of denials, the demo ends with 1.
+
+    It names what failed, in JSON and on standard error.
+    """
     monkeypatch.setattr(part, attribute, broken)
     result = run("demo", "--fast", "--json")
     assert result.exit_code == 1, result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -84,8 +85,6 @@ def test_a_wrong_call_is_a_usage_error() -> None:
 
 def test_without_a_name_the_documents_are_named(tmp_path: Path) -> None:
     """A store of several documents asks which, naming them; one that has none says so; a wrong name is told."""
-    import asyncio
-
     path = tmp_path / "state.db"
 
     async def fill(*names: str) -> None:
@@ -175,7 +174,15 @@ def test_control_characters_are_made_visible() -> None:
 
 def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
     """`accordant log ... | head -1` prints its line and nothing else."""
-    store = written(tmp_path / "state.db")
-    command = f'"{sys.executable}" -m accordant log "{store}" --json | head -1'
+    path = tmp_path / "state.db"
+
+    async def fill() -> None:
+        async with Engine(path) as engine:
+            brief = await engine.open(Brief, TASK, "brief", agent="web")
+            for number in range(300):
+                await brief.findings.append(f"{number} " * 50)
+
+    asyncio.run(fill())  # more than a pipe holds
+    command = f'"{sys.executable}" -m accordant log "{path}" --limit 1000 --json | head -1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=50, check=False)
     assert (done.stdout, done.stderr) == ("{\n", "")

@@ -6,7 +6,7 @@ import asyncio
 import random
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from accordant import Conflict, Engine
 from accordant.cli.source import reading
 from accordant.engine.host.verify import VerifyReport
 from accordant.engine.host.verify import verify as verify_document
+from accordant.engine.stores.contract import Store
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.entries import GENESIS, content_hash
 from audited_store import KEY, TASK, Brief, answer, change, rows, run, written
@@ -131,6 +132,13 @@ def test_a_checkpoint_with_one_value_changed_is_found(store: Path) -> None:
     assert [(one.where, one.path) for one in found] == [("checkpoint", "open_questions")]
 
 
+def test_a_checkpoint_of_another_chain_is_found(store: Path) -> None:
+    """The same values under another hash: the checkpoint was not taken of this log."""
+    change(store, "update checkpoints set hash = zeroblob(32)")
+    (found,) = asyncio.run(report_on(store)).discrepancies
+    assert (found.where, "belongs to another log" in found.text) == ("checkpoint", True)
+
+
 def test_a_rewritten_log_with_a_sound_chain_still_has_to_fit_its_updates(store: Path) -> None:
     """Whoever rewrites an audit record and chains everything anew has not changed what the updates say."""
     _rewrite(store, '"status":"churned"', '"status":"renewed"')
@@ -183,6 +191,38 @@ def test_a_store_in_use_is_verified_and_left_alone(tmp_path: Path) -> None:
     reports = asyncio.run(both())
     assert all(report.agrees for report in reports), reports
     assert reports[-1].head > reports[0].head
+
+
+def test_what_lands_meanwhile_is_left_for_the_next_time(tmp_path: Path) -> None:
+    """The log is compared up to the head as it was when the fields were read: a commit right after that disturbs nothing."""
+    path = tmp_path / "state.db"
+
+    class Overtaken:
+        """The store, in which a commit lands right after the fields were read."""
+
+        def __init__(self, store: Store, brief: Brief) -> None:
+            self._store = store
+            self._brief = brief
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._store, name)
+
+        async def fields(self, document: str) -> Any:
+            found = await self._store.fields(document)
+            await self._brief.account.update(lambda value: {"n": (value or {}).get("n", 0) + 1})
+            return found
+
+    async def overtaken() -> tuple[VerifyReport, int]:
+        async with Engine(path) as engine:
+            brief = await engine.open(Brief, TASK, "brief", agent="triage")
+            await brief.account.update(lambda _: {"n": 1})
+            async with reading(str(path)) as store:
+                report = await verify_document(cast(Store, Overtaken(store, brief)), KEY)
+            return report, brief.version
+
+    report, version = asyncio.run(overtaken())
+    assert report.agrees, report
+    assert report.head == version - 1
 
 
 def test_a_truncated_log_verifies_by_its_digests(store: Path, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def test_bounds_are_read(text: str, bound: Bound) -> None:
     [
         ("4%", "4.1%", Agreement.AGREE),
         ("4.1%", "6.3%", Agreement.EXCLUDE),
-        ("about 4%", "4.5%", Agreement.AGREE),
+        ("about 40 users", "44 users", Agreement.AGREE),
+        ("40 users", "44 users", Agreement.EXCLUDE),
         ("about 4%", "6%", Agreement.EXCLUDE),
         ("100 users", "60 users", Agreement.EXCLUDE),
         ("1,000 users", "1,024 users", Agreement.AGREE),

@@ -95,6 +95,7 @@ def test_near_misses_stay_coherent(why: str, left: str, right: str) -> None:
         ("The service has 3 replicas.", "The production service has 5 replicas.", "production"),
         ("It probably has 3 replicas in the cluster.", "The cluster has 5 replicas.", "hedged"),
         ("The price was $10.", "The price is $12.", "different times"),
+        ("While the backup runs, the queue waits 5 s.", "The backup queue waits 9 s.", "condition"),
         ("The agents found 3 errors.", "The agents found 5 errors.", "occasions"),
     ],
 )

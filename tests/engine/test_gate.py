@@ -10,14 +10,14 @@ import pycrdt
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "hostile"))
-from honest_hub import Hub  # noqa: E402
-from hostile_payloads import ANN, AUTHORITY, DECLARED, EVE, NEW, item, one, prepare, put  # noqa: E402
+from honest_hub import Hub
+from hostile_payloads import ANN, AUTHORITY, DECLARED, EVE, NEW, item, one, prepare, put
 
-from accordant.engine import gate  # noqa: E402
-from accordant.engine.ledger import Ledger  # noqa: E402
-from accordant.engine.update import ANY, DELETED, FORMAT, GC, SKIP, STRING, TYPE, decode_update  # noqa: E402
-from accordant.types.errors import AccordantError, Denied, Invalid, WireError  # noqa: E402
-from accordant.types.regions import Schema  # noqa: E402
+from accordant.engine import gate
+from accordant.engine.ledger import Ledger
+from accordant.engine.update import ANY, DELETED, FORMAT, GC, SKIP, STRING, TYPE, decode_update
+from accordant.types.errors import AccordantError, Denied, Invalid, WireError
+from accordant.types.regions import Schema
 
 EVE_PEER = gate.Peer("eve")
 
@@ -218,7 +218,11 @@ def test_formats_of_a_touched_text_may_die() -> None:
 def test_children_die_with_their_type() -> None:
     """Deleting a shared type deletes what it holds, whether the sender knew of it or not."""
     hub = Hub(Schema.open(), AUTHORITY)
-    put(hub, "ann", [item(TYPE, ANN, 0, (1, None), parent="map", key="n"), item(ANY, ANN, 1, [1], parent=(ANN, 0), key="a")])
+    put(
+        hub,
+        "ann",
+        [item(TYPE, ANN, 0, (1, None), parent="map", key="n"), item(ANY, ANN, 1, [1], parent=(ANN, 0), key="a")],
+    )
     plan = hub.receive(one(deletes={ANN: [(0, 1)]}), "eve")
     assert plan.deletes == {ANN: [(0, 1)]}
     assert hub.ledger.delete_set() == hub.delete_set() == {ANN: [(0, 2)]}

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent / "hostile"))
-from hostile_payloads import ANN, AUTHORITY, EVE, item, one, prepare  # noqa: E402
+from hostile_payloads import ANN, AUTHORITY, EVE, item, one, prepare
 
-from accordant.engine import gate  # noqa: E402
-from accordant.engine.ledger import Found, Ledger  # noqa: E402
-from accordant.engine.update import ANY, STRING  # noqa: E402
-from accordant.types.errors import StoreError  # noqa: E402
+from accordant.engine import gate
+from accordant.engine.ledger import Found, Ledger
+from accordant.engine.update import ANY, STRING
+from accordant.types.errors import StoreError
 
 
 def test_every_id_is_found() -> None:

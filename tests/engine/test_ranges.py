@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,4 +23,4 @@ def test_ranges_are_a_set_of_clocks(added: list[tuple[int, int]], asked: tuple[i
     assert {c for start, end in ranges.missing(*asked) for c in range(start, end)} == set(range(*asked)) - plain
     kept = list(ranges)
     assert all(start < end for start, end in kept)
-    assert all(left[1] < right[0] for left, right in zip(kept, kept[1:], strict=False)), "neighbours are merged"
+    assert all(left[1] < right[0] for left, right in pairwise(kept)), "neighbours are merged"

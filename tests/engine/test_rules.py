@@ -12,12 +12,12 @@ import pytest
 from pydantic import BaseModel
 
 sys.path.insert(0, str(Path(__file__).parent / "hostile"))
-from honest_hub import Hub  # noqa: E402
-from hostile_payloads import ANN, EVE, NEW, item, one, prepare, put  # noqa: E402
+from honest_hub import Hub
+from hostile_payloads import ANN, EVE, NEW, item, one, prepare, put
 
-from accordant.engine.update import ANY, FORMAT, STRING, TYPE  # noqa: E402
-from accordant.types.errors import AccordantError  # noqa: E402
-from accordant.types.regions import Kind, RegionSpec, Rules, Schema  # noqa: E402
+from accordant.engine.update import ANY, FORMAT, STRING, TYPE
+from accordant.types.errors import AccordantError
+from accordant.types.regions import Kind, RegionSpec, Rules, Schema
 
 
 class Card(BaseModel):
@@ -35,7 +35,9 @@ def hub_with(kind: Kind, item_type: Any = None, **rules: Any) -> Hub:
 class Agent:
     """A pycrdt peer of one region that sends every transaction at once."""
 
-    def __init__(self, hub: Hub, actor: str, client_id: int, type_: type[Any], roles: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, hub: Hub, actor: str, client_id: int, type_: type[Any], roles: frozenset[str] = frozenset()
+    ) -> None:
         self.hub, self.actor, self.roles = hub, actor, roles
         self.doc: Any = pycrdt.Doc(client_id=client_id)
         self.pull()
@@ -315,7 +317,10 @@ def test_insertions_among_crowds_are_bounded() -> None:
     assert place is not None
     place.inserts = 100_000  # as after so many separate insertions, which would take the test a minute
     typed = [item(STRING, NEW, 0, "x", origin=w.text, right=(ANN, 4))]
-    typed += [item(STRING if n % 2 else FORMAT, NEW, n, "x" if n % 2 else ("b", True), origin=(NEW, n - 1)) for n in range(1, 400)]
+    typed += [
+        item(STRING if n % 2 else FORMAT, NEW, n, "x" if n % 2 else ("b", True), origin=(NEW, n - 1))
+        for n in range(1, 400)
+    ]
     w.hub.receive(one(*typed), "eve")
     scattered = [item(STRING, EVE, 4 + n, "x", origin=(ANN, n % 5)) for n in range(150)]
     with pytest.raises(AccordantError) as caught:
@@ -330,7 +335,11 @@ def test_an_open_document_takes_any_root() -> None:
     """Without a schema any name serves; operations are told in the same words, nested ones with their path."""
     hub = Hub()
     put(hub, "ann", [item(STRING, ANN, 0, "hi", parent="")])
-    put(hub, "ann", [item(TYPE, ANN, 2, (1, None), parent="m", key="a"), item(ANY, ANN, 3, [1], parent=(ANN, 2), key="b")])
+    put(
+        hub,
+        "ann",
+        [item(TYPE, ANN, 2, (1, None), parent="m", key="a"), item(ANY, ANN, 3, [1], parent=(ANN, 2), key="b")],
+    )
     plan = hub.receive(one(item(ANY, NEW, 0, [2], origin=(ANN, 3)), deletes={ANN: [(3, 4)]}), "bob")
     assert [(op.region, op.operation, op.key, op.values) for op in plan.ops] == [("m", "set", "a/b", (2,))]
     plan = hub.receive(one(item(ANY, NEW, 1, [1, 2], parent="list")), "bob")

@@ -97,13 +97,14 @@ async def report_on(source: str, document: str | None, now_ms: int) -> Coherence
     """The report on any source; raises `Invalid`, `StoreError`, `NoAuthority` or `MissingExtra`."""
     if urlsplit(source).scheme in SCHEMES and "://" in source:
         return await _report_on_url(source, document, now_ms)
-    path = Path(source)
-    if path.suffix.lower() in MARKDOWN and path.is_file():
-        return _report_on_file(path, now_ms)
+    if Path(source).suffix.lower() in MARKDOWN:
+        return _report_on_file(Path(source), now_ms)
     return await _report_on_store(source, document, now_ms)
 
 
 def _report_on_file(path: Path, now_ms: int) -> CoherenceReport:
+    if not path.is_file():
+        raise Invalid(f"there is no file {str(path)!r}", code="no_file")
     size = path.stat().st_size
     if size > CHECK_FILE_BYTES_MAX:
         raise Invalid(

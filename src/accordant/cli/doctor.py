@@ -242,7 +242,8 @@ def _region_hints(region: RegionDiagnosis) -> Iterable[str]:
             yield f'{region.name}: {share} of the writes are by {name}; region(writers="{name}") would hold that, and is simpler'
     tried = region.n_writes + region.n_conflicts
     if tried >= ONE_WRITER_WRITES_MIN and region.n_conflicts / tried >= CONTENDED_SHARE:
-        yield f"{region.name}: {region.n_conflicts} of {tried} commits lost a race; split it into a GuardedMap, or claim() a key first"
+        lost = f"{region.n_conflicts} of {tried} commits lost a race"
+        yield f"{region.name}: {lost}; split it into a GuardedMap, or claim() a key first"
 
 
 # -- for people -----------------------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ def _shown(diagnosis: Diagnosis) -> Group:
         if region.kind is Kind.MAP:
             parts.append(_last_writer_wins(region))
         for (loser, winner), times in region.beaten.most_common(3):
-            parts.append(Text("  ") + plain(f"{loser} was beaten by {winner} on {region.name}, {times}×"))
+            parts.append(Text("  ") + plain(f"{loser} was beaten by {winner} on {region.name}, {_times(times)}"))
     if diagnosis.hints:
         parts.append(Text("What to change", style="bold"))
         parts += [Text("  • ") + plain(hint) for hint in diagnosis.hints]
@@ -309,6 +310,10 @@ def _table(regions: Sequence[RegionDiagnosis]) -> Table:
             _writers(region),
         )
     return shown
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _writers(region: RegionDiagnosis) -> Text:

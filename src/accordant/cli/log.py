@@ -245,5 +245,5 @@ def _status(entry: Entry) -> Text:
     elif code := info.get("code"):
         text += plain(f": {REASONS.get(code, code.replace('_', ' '))}")
     if (times := int(info.get("times", 1))) > 1:
-        text.append(f" ×{times}", style="bold")
+        text.append(f", {times} times", style="bold")
     return text

@@ -60,7 +60,7 @@ def _distinct(claims: Sequence[Claim]) -> list[int]:
 
 def _rarest(claim: Claim, postings: dict[str, list[int]]) -> list[str]:
     required = claim.reading.bag - claim.optional or claim.reading.bag
-    return [max(required, key=lambda word: (len(postings[word]), word))] if required else []
+    return [min(required, key=lambda word: (len(postings[word]), word))] if required else []
 
 
 def _fact_keys(claim: Claim) -> tuple[str, ...]:

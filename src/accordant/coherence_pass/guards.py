@@ -58,7 +58,7 @@ def scope_doubts(a: Claim, b: Claim, times_a: Sequence[Moment], times_b: Sequenc
         doubts.append("under different headings")
     if same_time is Same.UNKNOWN:
         doubts.append("the times they speak of may differ")
-    if _conditions_differ(a, b):
+    if left.conditions != right.conditions:
         doubts.append("only under a condition")
     return tuple(doubts)
 
@@ -67,11 +67,6 @@ def headings_agree(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     """Whether one scope is the other or stands above it."""
     shared = min(len(a), len(b))
     return a[:shared] == b[:shared]
-
-
-def _conditions_differ(a: Claim, b: Claim) -> bool:
-    left, right = a.reading.conditions, b.reading.conditions
-    return not (left <= b.reading.bag and right <= a.reading.bag)
 
 
 def tenses_differ(a: Claim, b: Claim) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from accordant.engine.ledger import Client, Ledger, Place
+from accordant.engine.ledger import Client, Ledger, Place, contains
 from accordant.engine.ranges import Ranges
 from accordant.engine.resolve import Draft, resolve
 from accordant.engine.rules import Op, Peer, describe, judge, note_for
@@ -80,9 +80,7 @@ def check(ledger: Ledger, schema: Schema, update: bytes | Update, peer: Peer) ->
     return Plan(draft.fresh, ops, draft.deletes, not (draft.runs or draft.deletes), draft, ledger.revision)
 
 
-def check_own(
-    ledger: Ledger, update: bytes | Update, authority_id: int | None, schema: Schema | None = None
-) -> Plan:
+def check_own(ledger: Ledger, update: bytes | Update, authority_id: int | None, schema: Schema | None = None) -> Plan:
     """What an update of the document itself does: integrity without rules.
 
     `authority_id` is the only id that may bring content; None for updates read back from the log, which anybody wrote.
@@ -96,9 +94,7 @@ def check_own(
             raise WireError(f"client {client} is not this authority", code="forged_client", client=client)
 
     draft = resolve(ledger, update, schema, may_write, is_own=True)
-    return Plan(
-        draft.fresh, describe(draft), draft.deletes, not (draft.runs or draft.deletes), draft, ledger.revision
-    )
+    return Plan(draft.fresh, describe(draft), draft.deletes, not (draft.runs or draft.deletes), draft, ledger.revision)
 
 
 def _check_client(ledger: Ledger, client: int, found: Client | None, actor: str) -> None:
@@ -107,7 +103,9 @@ def _check_client(ledger: Ledger, client: int, found: Client | None, actor: str)
     if client in ledger.retired:
         reason = ledger.retired[client]
         raise WireError(
-            f"client {client} was retired ({reason}): rejoin under a new client id", code="retired_client", client=client
+            f"client {client} was retired ({reason}): rejoin under a new client id",
+            code="retired_client",
+            client=client,
         )
     if found is not None and found.owner != actor:
         raise WireError(f"client {client} belongs to somebody else", code="forged_client", client=client)
@@ -246,7 +244,7 @@ def _may_die(
         kinds = {run.struct.kind for run in draft.runs if run.client == client and run.clock < end and clock < run.end}
         return kinds <= {GC, DELETED, FORMAT}
     known = ledger.clients[client].formats
-    return id(place) in touched and all(at in known for at in range(clock, end))
+    return id(place) in touched and all(contains(known, at) for at in range(clock, end))
 
 
 def _pieces(draft: Draft, client: int, clock: int, end: int) -> list[tuple[int, int, Place]]:

@@ -2,7 +2,7 @@
 
 A Yjs array keeps ids to itself, so this table repeats its ordering rule (YATA: Nicolaescu et al., 2016, as integrated by
 Yjs) for the only inserts that a log admits: appends, whose right origin is empty, and the authority's folded items, which
-stand before everything. Items are never moved; a folded item stays as a tombstone, because a late append may name it.
+stand before everything that lives. Items are never moved; a folded item stays as a tombstone, because a late append may name it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class UnknownOrigin(Exception):
 
 @dataclass(slots=True)
 class Slot:
-    """One item: its id, the id it was appended after, its version (log offset) and its place in that entry."""
+    """One item: its id, the id it was appended after, its version (log offset) and its place in that entry. `is_folded`: the
+    authority put it before another item, so that its right origin is not empty."""
 
     id: Id
     origin: Id | None
@@ -87,13 +88,22 @@ class LogOrder:
         raise UnknownOrigin(wanted)
 
     def fold(self, upto: int, folded: Iterable[Slot]) -> None:
-        """Items of versions up to `upto` become tombstones; `folded` stand before everything."""
+        """Items of versions up to `upto` become tombstones; `folded` stand where the authority put them: before everything
+        that lives, which may be after tombstones at the front.
+
+        The authority has seen every item, so nothing was concurrent with what it puts: it stands right after its origin.
+        """
         for slot in self._slots:
             if slot.is_live and slot.version <= upto:
                 slot.is_live = False
                 self.live -= 1
         new = list(folded)
-        self._slots[:0] = new
+        if not new:
+            return
+        place = 0 if new[0].origin is None else self._index(new[0].origin) + 1
+        for slot in new:
+            slot.is_folded = place < len(self._slots)  # with nothing after it, its right origin is empty like an append's
+        self._slots[place:place] = new
         self.live += len(new)
 
     def bury(self, dead: Id) -> None:

@@ -160,12 +160,12 @@ class DocumentState:
         if order is None:
             return
         slots = self._slots(entry, plan, region, is_folded=compaction is not None)
-        if compaction is not None:
-            order.fold(compaction["upto"], slots)
-            return
         try:
-            for slot in slots:
-                order.append(slot)
+            if compaction is not None:
+                order.fold(compaction["upto"], slots)
+            else:
+                for slot in slots:
+                    order.append(slot)
         except UnknownOrigin:
             self.orders[region] = None
 

@@ -234,7 +234,18 @@ def deep_values(w: World) -> Any:
 
 @attack("malformed", "nesting")
 def bad_json(w: World) -> Any:
-    bad = ["", "{", "NaN", "[Infinity]", "1e999", '"\\ud800"', "[" * 200_000, "[" * 40 + "]" * 40, '{"a":' * 900, "1" * 5000]
+    bad = [
+        "",
+        "{",
+        "NaN",
+        "[Infinity]",
+        "1e999",
+        '"\\ud800"',
+        "[" * 200_000,
+        "[" * 40 + "]" * 40,
+        '{"a":' * 900,
+        "1" * 5000,
+    ]
     return [
         *(raw(into("text", EMBED, text(b))) for b in bad),
         *(raw(into("text", FORMAT, text("bold") + text(b))) for b in bad[:8]),
@@ -303,7 +314,9 @@ def subdocument(w: World) -> Any:
 
 @attack("squashable_run")
 def squashable(w: World) -> Any:
-    values = [item(ANY, NEW, n, [n], origin=(NEW, n - 1) if n else None, parent=None if n else "log") for n in range(16_000)]
+    values = [
+        item(ANY, NEW, n, [n], origin=(NEW, n - 1) if n else None, parent=None if n else "log") for n in range(16_000)
+    ]
     letters = [item(STRING, NEW, n, "x", origin=(NEW, n - 1) if n else w.text) for n in range(16_000)]
     entries = [
         item(ANY, NEW, n, [n], origin=(NEW, n - 1) if n else None, parent=None if n else "map", key=None if n else "k")
@@ -532,7 +545,9 @@ def xml_in_other_regions(w: World) -> Any:
     return [
         one(item(TYPE, NEW, 0, (4, None), parent="log")),
         one(item(TYPE, NEW, 0, (6, None), parent="map", key="k")),
-        one(item(TYPE, NEW, 0, (1, None), parent="map", key="k"), item(TYPE, NEW, 1, (3, "p"), parent=(NEW, 0), key="k")),
+        one(
+            item(TYPE, NEW, 0, (1, None), parent="map", key="k"), item(TYPE, NEW, 1, (3, "p"), parent=(NEW, 0), key="k")
+        ),
     ]
 
 
@@ -727,9 +742,19 @@ def invented(seed: int, count: int) -> Generator[bytes, bool | None, None]:
             right = (origin[0], origin[1] + 1) if origin and dice.random() < 0.3 else None
             parent: Any = None
             if origin is None and right is None:
-                parent = some_id() if dice.random() < 0.2 else dice.choice(["text", "log", "cards", "set", "map", "xml", "count"])
-            key = dice.choice(["k", "tag", "key", "7", "66", "67"]) if parent is not None and dice.random() < 0.5 else None
-            made = item(kind, client, tried[client], content, origin=origin, right=right, parent=parent, key=key, length=length)
+                parent = (
+                    some_id()
+                    if dice.random() < 0.2
+                    else dice.choice(["text", "log", "cards", "set", "map", "xml", "count"])
+                )
+            key = (
+                dice.choice(["k", "tag", "key", "7", "66", "67"])
+                if parent is not None and dice.random() < 0.5
+                else None
+            )
+            made = item(
+                kind, client, tried[client], content, origin=origin, right=right, parent=parent, key=key, length=length
+            )
             tried[client] += made.length
             structs.append(made)
         deletes = {}

@@ -84,7 +84,9 @@ def by_chance(seed: int) -> list[dict[str, Any]]:
                 hub.receive(update, "eve")
             except AccordantError as error:
                 code = error.code
-            results.append({"name": name, "code": code, "sound": code != "accepted" or is_sound(hub), "hex": update.hex()})
+            results.append(
+                {"name": name, "code": code, "sound": code != "accepted" or is_sound(hub), "hex": update.hex()}
+            )
             try:
                 update = stream.send(code == "accepted") if isinstance(stream, Generator) else next(stream)
             except StopIteration:

@@ -28,6 +28,16 @@ OPENING = (
     "Four agents work on one account overnight. What happens when two of them write the same thing?\n"
     "Everything here is real: a store on disk, an engine, no network. Each scene checks its own outcome."
 )
+ANYWHERE = (
+    ("accordant probe dict", "the same race on a store of yours: langgraph:..., python:MODULE:FACTORY"),
+    ("accordant demo --fast --keep demo.db", "then accordant log | doctor | check | verify demo.db"),
+    ("accordant serve state.db", "one document for agents and editors, over a websocket"),
+)
+ON_A_KEPT_STORE = (
+    ("log", "everything that happened"),
+    ("doctor", "what checks the version read, region by region"),
+    ("check", "the contradiction again"),
+)
 AUDIT_TITLE = "Who was beaten by whom, having read what (accordant log)"
 
 
@@ -96,14 +106,7 @@ async def _finale(stage: Stage, crew: Crew, keep: Path | None) -> list[Entry]:
 
 
 def _closing(keep: Path | None) -> Panel:
-    tries = (
-        [(f"accordant log {keep}", "everything that happened"), (f"accordant doctor {keep}", "what checks the version read, region by region"),
-         (f"accordant check {keep}", "the contradiction again")]
-        if keep is not None
-        else [("accordant probe dict", "the same race on a store of yours: langgraph:..., python:MODULE:FACTORY"),
-              ("accordant demo --fast --keep demo.db", "then accordant log | doctor | check | verify demo.db"),
-              ("accordant serve state.db", "one document for agents and editors, over a websocket")]
-    )  # fmt: skip
+    tries = ANYWHERE if keep is None else tuple((f"accordant {name} {keep}", what) for name, what in ON_A_KEPT_STORE)
     text = Text()
     for command, what in tries:
         text.append(f"{command}\n", style="bold").append(f"    {what}\n", style="dim")

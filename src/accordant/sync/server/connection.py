@@ -41,7 +41,6 @@ from accordant.types.namespaces import DocumentKey
 __all__ = ["Connection"]
 
 logger = logging.getLogger("accordant.sync")
-EMPTY_STATE_VECTOR = b"\x00"
 
 
 class Connection:
@@ -91,7 +90,7 @@ class Connection:
     # -- reading ----------------------------------------------------------------------------------------------
 
     async def _read(self, receive: Receive) -> None:
-        self._peer.post(encode_message(SyncStep1(await self._state_vector())))
+        await self._start(self._ask_for_news(), self._answering)
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -104,17 +103,23 @@ class Connection:
             elif not self._peer.is_closing:
                 await self._carry_out(self._machine.receive_frame(frame))
 
+    async def _ask_for_news(self) -> None:
+        """Step 1, unasked: what the peer has and the document lacks is sent in answer."""
+        try:
+            self._peer.post(encode_message(SyncStep1(await self._state_vector())))
+        except AccordantError as error:
+            self._peer.close(CloseCode.UNAVAILABLE, close_reason(error))
+
     async def _state_vector(self) -> bytes:
-        """What the document durably has. An empty one is always true; the peer then sends more than it needs to."""
-        for _ in range(2):
-            try:
-                machine = self._host.machine
-                if machine.head == self._host.durable_head:
-                    return machine.state.replica.state_vector()
-                await self._host.call(Tick())
-            except AccordantError:
-                break
-        return EMPTY_STATE_VECTOR
+        """What the document durably has: of what is only judged, a peer must not believe that it arrived (I2)."""
+        while True:
+            machine = self._host.machine
+            state_vector = machine.state.replica.state_vector()
+            if machine.head == self._host.durable_head:
+                return state_vector
+            await self._host.call(Tick())  # answered when all that was judged before it is durable
+            if self._host.machine is machine:  # otherwise something of it was thrown away
+                return state_vector
 
     async def _carry_out(self, actions: Sequence[acts.Action]) -> None:
         for action in actions:

@@ -1,0 +1,267 @@
+"""The server towards Yjs peers: what it sends unasked, what it passes on and when, whom it closes, and who notices."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+import time
+from typing import Any
+
+import httpx
+import pytest
+from raw_peer import ROOM, raw_peer
+from serving import serving
+from websockets.exceptions import InvalidStatus
+from worlds import in_loop
+
+from accordant import Document, Engine, Guarded, Namespace, Text
+from accordant.engine.stores.memory import MemoryStore
+from accordant.sync.wire import Awareness, QueryAwareness, SyncStep1, SyncStep2, SyncUpdate, encode_varint
+from accordant.types.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX
+
+TASK = Namespace.task("acme", "q3")
+
+
+class Brief(Document):
+    account: Guarded[dict[str, Any]]
+    draft: Text
+
+
+class GatedStore(MemoryStore):
+    """A real store whose commits wait while `gate` is closed, as on a slow disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+
+    async def commit(self, *args: Any) -> Any:
+        self.waiting += 1
+        await self.gate.wait()
+        self.waiting -= 1
+        return await super().commit(*args)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+# -- sync ----------------------------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_the_server_speaks_first() -> None:
+    """Step 1 arrives unasked, as Yjs clients expect."""
+    async with Engine() as engine, serving(engine) as url, raw_peer(url, synced=False) as peer:
+        assert isinstance(await peer.hear(), SyncStep1)
+
+
+@in_loop
+async def test_an_edit_reaches_everybody_the_writer_included() -> None:
+    """Every peer, the sender too, is sent the edit once it is in the log: the echo is the proof that it is saved."""
+    async with Engine() as engine, serving(engine) as url:
+        async with raw_peer(url) as one, raw_peer(url) as other:
+            await one.append("hello")
+            await one.hear_until(SyncUpdate)
+            await other.hear_until(SyncUpdate)
+            assert str(other.text()) == "hello"
+            brief = await engine.open(Brief, TASK, "brief", agent="reader")
+            assert (await brief.draft.read()).value == "hello"
+            assert (await brief.history(kind="write"))[0].actor == "anonymous"
+
+
+@in_loop
+async def test_nobody_hears_of_what_is_not_durable() -> None:
+    """While the store has not answered, neither the others nor a newcomer nor the writer see the edit (I2)."""
+    store = GatedStore()
+    async with Engine(store=store) as engine, serving(engine) as url:
+        async with raw_peer(url) as one, raw_peer(url) as other:
+            store.gate.clear()
+            await one.append("hello")
+            await until(lambda: store.waiting)
+            for peer in (one, other):
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(peer.socket.recv(), 0.2)
+            async with raw_peer(url, synced=False) as newcomer:
+                await newcomer.say(SyncStep1(b"\x00"))
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(newcomer.socket.recv(), 0.2)
+                store.gate.set()
+                assert isinstance(await newcomer.hear(), SyncStep1)
+                await newcomer.hear_until(SyncStep2)
+                assert str(newcomer.text()) == "hello"
+            await one.hear_until(SyncUpdate)
+
+
+@in_loop
+async def test_one_durable_batch_is_one_frame() -> None:
+    """Edits that shared a durability wait leave as one merged update, one message per frame."""
+    store = GatedStore()
+    async with Engine(store=store) as engine, serving(engine) as url, raw_peer(url) as one, raw_peer(url) as other:
+        store.gate.clear()
+        await one.append("0")
+        await until(lambda: store.waiting)
+        for n in range(1, 20):
+            await one.append(str(n % 10))
+        await asyncio.sleep(0.2)
+        store.gate.set()
+        before = len(other.heard)
+        while str(other.text()) != "01234567890123456789":
+            await other.hear()
+        assert len(other.heard) - before <= 3
+        assert all(len(frame) == 1 for frame in other.heard)
+
+
+@in_loop
+async def test_several_messages_in_one_frame_are_all_heard() -> None:
+    """A relay that concatenates messages is understood."""
+    async with Engine() as engine, serving(engine) as url, raw_peer(url, synced=False) as peer:
+        await peer.socket.send(b"\x00\x00\x01\x00" + b"\x03")
+        heard = {type(await peer.hear()) for _ in range(3)}
+        assert heard == {SyncStep1, SyncStep2, Awareness}
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_a_peer_that_writes_a_guarded_field_goes_alone() -> None:
+    """It is closed with the code that says to reset its replica; the document and the others do not notice."""
+    async with Engine() as engine, serving(engine) as url:
+        brief = await engine.open(Brief, TASK, "brief", agent="owner")
+        await brief.account.commit({"plan": "pro"}, expect=await brief.account.read())
+        async with raw_peer(url) as honest, raw_peer(url, ROOM + "?agent=mallory") as mallory:
+            await mallory.set("guarded", "account", {"plan": "free"})
+            code, reason = await mallory.closed()
+            assert code == 4409
+            assert reason.startswith("guarded_")
+            assert len(reason.encode()) <= 123
+            await honest.append("still here")
+            await honest.hear_until(SyncUpdate)
+            assert (await brief.account.read()).value == {"plan": "pro"}
+            [refusal] = await brief.history(kind="refusal")
+            assert refusal.actor == "mallory"
+
+
+@in_loop
+async def test_a_fenced_agent_loses_its_connection() -> None:
+    """Ending an agent's sessions closes its Yjs peers, for good."""
+    async with Engine() as engine, serving(engine) as url:
+        async with raw_peer(url, ROOM + "?agent=ada") as ada, raw_peer(url, ROOM + "?agent=bob") as bob:
+            assert await engine.fence("ada") == 1
+            assert (await ada.closed())[0] == 4410
+            await bob.append("x")
+            await bob.hear_until(SyncUpdate)
+
+
+@pytest.mark.parametrize(
+    ("path", "frame", "code"),
+    [
+        (ROOM, b"", 4400),
+        (ROOM, b"\x63junk", 4400),
+        (ROOM, "text", 4400),
+        (ROOM, b"\x00\x02" + encode_varint(FRAME_BYTES_MAX) + bytes(FRAME_BYTES_MAX), 4413),
+        ("/sync/acme/task/q3%2Fbrief", None, 4404),
+        ("/sync/nowhere", None, 4404),
+        (ROOM + "?agent=", None, 4404),
+    ],
+)
+@in_loop
+async def test_what_does_not_fit_is_closed_with_its_code(path: str, frame: bytes | str | None, code: int) -> None:
+    """Malformed, oversized and misaddressed peers are told which, with codes that end their reconnecting."""
+    async with Engine() as engine, serving(engine) as url, raw_peer(url, path, synced=False) as peer:
+        if frame is not None:
+            await peer.socket.send(frame)
+        assert (await peer.closed())[0] == code
+
+
+@in_loop
+async def test_a_foreign_page_does_not_get_in() -> None:
+    """A browser on somebody else's page is refused before the handshake."""
+    async with Engine() as engine, serving(engine) as url:
+        with pytest.raises(InvalidStatus) as refused:
+            async with raw_peer(url, origin="http://evil.example"):
+                pass
+        assert refused.value.response.status_code == 403
+        async with raw_peer(url, origin="http://localhost:3000"):
+            pass
+
+
+@in_loop
+async def test_the_process_says_that_it_lives() -> None:
+    """/healthz answers on the same port."""
+    async with Engine() as engine, serving(engine) as url, httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.get(url.replace("ws", "http") + "/healthz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+# -- presence ------------------------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_presence_is_shown_renewed_and_ended() -> None:
+    """Everybody, the sender included, hears of a presence; newcomers too; and of its end when the connection drops."""
+    async with Engine() as engine, serving(engine) as url, raw_peer(url) as one:
+        async with raw_peer(url) as other:
+            await other.present(1)
+            for peer in (one, other):
+                heard = await peer.hear_until(Awareness)
+                assert [(s.client, s.state) for s in heard.states] == [(other.doc.client_id, '{"name":"Ada"}')]
+            async with raw_peer(url, synced=False) as newcomer:
+                await newcomer.say(SyncStep1(b"\x00"))
+                assert len((await newcomer.hear_until(Awareness)).states) == 1
+                await newcomer.say(QueryAwareness())
+                assert len((await newcomer.hear_until(Awareness)).states) == 1
+            # A peer that hears `null` for itself would answer that it is alive: nobody may speak for another.
+            await one.say(Awareness((heard.states[0].__class__(other.doc.client_id, 9, "null"),)))
+        goodbye = await one.hear_until(Awareness)
+        assert [(s.client, s.state) for s in goodbye.states] == [(other.doc.client_id, "null")]
+
+
+@in_loop
+async def test_a_quiet_room_still_sends_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yjs clients reconnect after 30 s of silence, so that silence does not happen."""
+    monkeypatch.setattr("accordant.sync.server.rooms.KEEPALIVE_S", 0.2)
+    async with Engine() as engine, serving(engine) as url, raw_peer(url) as peer:
+        started = time.monotonic()
+        assert await peer.hear() == Awareness(())
+        await peer.hear()
+        assert time.monotonic() - started < 2
+
+
+# -- slow peers ----------------------------------------------------------------------------------------------------
+
+
+@in_loop
+async def test_a_peer_that_does_not_read_delays_nobody() -> None:
+    """More than an outbox holds is sent past a stalled peer: the others have everything at once, and it alone is cut off."""
+    async with Engine() as engine, serving(engine) as url:
+        host, port = url.removeprefix("ws://").split(":")
+        stalled = sockets.create_connection((host, int(port)))
+        stalled.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+        key = "dGhlIHNhbXBsZSBub25jZQ=="
+        request = f"GET {ROOM} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        stalled.sendall(f"{request}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        stalled.sendall(b"\x82\x84\x00\x00\x00\x00" + b"\x00\x00\x01\x00")  # step 1, masked with zeros; then it never reads
+        async with raw_peer(url) as writer, raw_peer(url) as reader:
+            brief = await engine.open(Brief, TASK, "brief", agent="looker")
+            rooms = 2 * OUTBOX_BYTES_MAX // 500_000
+            for _ in range(rooms):
+                started = time.monotonic()
+                await writer.append("x" * 500_000)
+                await writer.hear_until(SyncUpdate)
+                await reader.hear_until(SyncUpdate)
+                assert time.monotonic() - started < 3
+            await until(lambda: len(left(brief)) == 1)
+            await reader.append("!")
+            await writer.hear_until(SyncUpdate)
+        stalled.close()
+
+
+def left(brief: Document) -> list[str]:
+    """Who of the anonymous pool has gone, by the living sessions of the host."""
+    sessions = brief._port._host.machine.sessions  # type: ignore[attr-defined]
+    return ["gone"] * (3 - len(sessions.of("anonymous")))
