@@ -65,7 +65,7 @@ STEP = st.one_of(
     st.tuples(st.sampled_from(PEERS), st.one_of(st.just(("pull",)), st.just(("push",)), EDIT, EDIT, EDIT)),
     st.tuples(
         st.sampled_from(HANDLES),
-        st.one_of(EDIT, EDIT, st.just(("compact", 0, 0)), st.just(("commit", 0, 0)), st.just(("retitle", 0, 0))),
+        st.one_of(EDIT, EDIT, st.tuples(st.just("compact"), st.integers(0, 2), st.none()), st.just(("commit", 0, 0)), st.just(("retitle", 0, 0))),
     ),
 )
 STEPS = st.lists(STEP, min_size=5, max_size=60)
@@ -128,7 +128,7 @@ class Play:
             case "append":
                 await brief.lines.extend([self._item(name) for _ in range(one)])
             case "compact":
-                await brief.lines.compact(lambda items: [self._item(name)] if items else [])
+                await brief.lines.compact(lambda items: [self._item(name) for _ in range(one)])
             case "add" | "discard":
                 await getattr(brief.members, act)(one)
             case "increment":

@@ -9,15 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
-from raw_peer import ROOM, raw_peer
-from serving import serving
 from websockets.exceptions import InvalidStatus
-from worlds import in_loop
 
 from accordant import Document, Engine, Guarded, Namespace, Text
-from accordant.engine.stores.memory import MemoryStore
 from accordant.sync.wire import Awareness, QueryAwareness, SyncStep1, SyncStep2, SyncUpdate, encode_varint
 from accordant.types.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX
+from raw_peer import ROOM, raw_peer
+from served import GatedStore, until
+from serving import serving
+from worlds import in_loop
 
 TASK = Namespace.task("acme", "q3")
 
@@ -25,28 +25,6 @@ TASK = Namespace.task("acme", "q3")
 class Brief(Document):
     account: Guarded[dict[str, Any]]
     draft: Text
-
-
-class GatedStore(MemoryStore):
-    """A real store whose commits wait while `gate` is closed, as on a slow disk."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.waiting = 0
-
-    async def commit(self, *args: Any) -> Any:
-        self.waiting += 1
-        await self.gate.wait()
-        self.waiting -= 1
-        return await super().commit(*args)
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 # -- sync ----------------------------------------------------------------------------------------------------------
@@ -62,38 +40,36 @@ async def test_the_server_speaks_first() -> None:
 @in_loop
 async def test_an_edit_reaches_everybody_the_writer_included() -> None:
     """Every peer, the sender too, is sent the edit once it is in the log: the echo is the proof that it is saved."""
-    async with Engine() as engine, serving(engine) as url:
-        async with raw_peer(url) as one, raw_peer(url) as other:
-            await one.append("hello")
-            await one.hear_until(SyncUpdate)
-            await other.hear_until(SyncUpdate)
-            assert str(other.text()) == "hello"
-            brief = await engine.open(Brief, TASK, "brief", agent="reader")
-            assert (await brief.draft.read()).value == "hello"
-            assert (await brief.history(kind="write"))[0].actor == "anonymous"
+    async with Engine() as engine, serving(engine) as url, raw_peer(url) as one, raw_peer(url) as other:
+        await one.append("hello")
+        await one.hear_until(SyncUpdate)
+        await other.hear_until(SyncUpdate)
+        assert str(other.text()) == "hello"
+        brief = await engine.open(Brief, TASK, "brief", agent="reader")
+        assert (await brief.draft.read()).value == "hello"
+        assert (await brief.history(kind="write"))[0].actor == "anonymous"
 
 
 @in_loop
 async def test_nobody_hears_of_what_is_not_durable() -> None:
     """While the store has not answered, neither the others nor a newcomer nor the writer see the edit (I2)."""
     store = GatedStore()
-    async with Engine(store=store) as engine, serving(engine) as url:
-        async with raw_peer(url) as one, raw_peer(url) as other:
-            store.gate.clear()
-            await one.append("hello")
-            await until(lambda: store.waiting)
-            for peer in (one, other):
-                with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(peer.socket.recv(), 0.2)
-            async with raw_peer(url, synced=False) as newcomer:
-                await newcomer.say(SyncStep1(b"\x00"))
-                with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(newcomer.socket.recv(), 0.2)
-                store.gate.set()
-                assert isinstance(await newcomer.hear(), SyncStep1)
-                await newcomer.hear_until(SyncStep2)
-                assert str(newcomer.text()) == "hello"
-            await one.hear_until(SyncUpdate)
+    async with Engine(store=store) as engine, serving(engine) as url, raw_peer(url) as one, raw_peer(url) as other:
+        store.gate.clear()
+        await one.append("hello")
+        await until(lambda: store.waiting)
+        for peer in (one, other):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(peer.socket.recv(), 0.2)
+        async with raw_peer(url, synced=False) as newcomer:
+            await newcomer.say(SyncStep1(b"\x00"))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(newcomer.socket.recv(), 0.2)
+            store.gate.set()
+            assert isinstance(await newcomer.hear(), SyncStep1)
+            await newcomer.hear_until(SyncStep2)
+            assert str(newcomer.text()) == "hello"
+        await one.hear_until(SyncUpdate)
 
 
 @in_loop
@@ -149,12 +125,16 @@ async def test_a_peer_that_writes_a_guarded_field_goes_alone() -> None:
 @in_loop
 async def test_a_fenced_agent_loses_its_connection() -> None:
     """Ending an agent's sessions closes its Yjs peers, for good."""
-    async with Engine() as engine, serving(engine) as url:
-        async with raw_peer(url, ROOM + "?agent=ada") as ada, raw_peer(url, ROOM + "?agent=bob") as bob:
-            assert await engine.fence("ada") == 1
-            assert (await ada.closed())[0] == 4410
-            await bob.append("x")
-            await bob.hear_until(SyncUpdate)
+    async with (
+        Engine() as engine,
+        serving(engine) as url,
+        raw_peer(url, ROOM + "?agent=ada") as ada,
+        raw_peer(url, ROOM + "?agent=bob") as bob,
+    ):
+        assert await engine.fence("ada") == 1
+        assert (await ada.closed())[0] == 4410
+        await bob.append("x")
+        await bob.hear_until(SyncUpdate)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +225,9 @@ async def test_a_peer_that_does_not_read_delays_nobody() -> None:
         key = "dGhlIHNhbXBsZSBub25jZQ=="
         request = f"GET {ROOM} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         stalled.sendall(f"{request}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
-        stalled.sendall(b"\x82\x84\x00\x00\x00\x00" + b"\x00\x00\x01\x00")  # step 1, masked with zeros; then it never reads
+        stalled.sendall(
+            b"\x82\x84\x00\x00\x00\x00" + b"\x00\x00\x01\x00"
+        )  # step 1, masked with zeros; then it never reads
         async with raw_peer(url) as writer, raw_peer(url) as reader:
             brief = await engine.open(Brief, TASK, "brief", agent="looker")
             rooms = 2 * OUTBOX_BYTES_MAX // 500_000

@@ -107,7 +107,9 @@ def test_an_error_travels_as_the_exception_that_it_is() -> None:
     """Type, code, fields and text of an error arrive."""
     pair = connected()
     call = pair.call()
-    pair.to_server(pair.client.receive_frame(pair.server.failure(call, Denied("no", code="not_yours", path="x", code_=1))))
+    pair.to_server(
+        pair.client.receive_frame(pair.server.failure(call, Denied("no", code="not_yours", path="x", code_=1)))
+    )
     error = pair.settled[call]
     assert isinstance(error, Denied)
     assert (error.code, error.message, error.fields) == ("not_yours", "no", {"path": "x", "code_": 1})
@@ -115,7 +117,9 @@ def test_an_error_travels_as_the_exception_that_it_is() -> None:
 
 def test_a_field_may_have_any_name() -> None:
     """An error's field called `message` or `code` does not break the one who reads it."""
-    error = AccordantError.from_dict({"type": "Denied", "message": "no", "fields": {"message": 1, "code": 2, "self": 3}})
+    error = AccordantError.from_dict(
+        {"type": "Denied", "message": "no", "fields": {"message": 1, "code": 2, "self": 3}}
+    )
     assert (error.message, error.fields) == ("no", {"message": 1, "code": 2, "self": 3})
 
 
@@ -250,9 +254,7 @@ def test_an_update_that_the_store_failed_is_not_the_peers_fault() -> None:
     peer = s.PeerSession()
     peer.receive_frame(encode_message(SyncStep1(b"\x00")))
     peer.joined()
-    assert peer.refused(StoreError("disk full", landed=False)) == [
-        s.Close(CloseCode.UNAVAILABLE, "store: disk full")
-    ]
+    assert peer.refused(StoreError("disk full", landed=False)) == [s.Close(CloseCode.UNAVAILABLE, "store: disk full")]
 
 
 def test_a_hello_that_does_not_fit_is_told_why() -> None:

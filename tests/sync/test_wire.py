@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -124,15 +125,13 @@ def test_what_is_written_is_read_back(sent: list[WireMessage]) -> None:
 @example(b"")
 @example(b"\x70\x08[[[[[[[[")
 @example(b"\x70\x90N" + b"[" * 10_000)  # nested deeper than Python's parser goes
-@example(b"\x70\x0a{\"a\": NaN}")
+@example(b'\x70\x0a{"a": NaN}')
 @example(b"\x01\x05\x01\x01\x01\x01[")
 @example(b"\x00\x00\x05\xff\xff\xff\xff\x7f")
 def test_junk_is_only_ever_a_wire_error(junk: bytes) -> None:
     """Whatever the bytes are, decoding gives messages or raises `WireError`."""
-    try:
+    with contextlib.suppress(WireError):
         assert decode_frame(junk)
-    except WireError:
-        pass
 
 
 @given(wire_messages, st.data())

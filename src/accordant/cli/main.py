@@ -47,7 +47,7 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        alone.command(cmd_name)(_told(_function(cmd_name), ctx.meta.get("debug", False)))
+        alone.command(cmd_name)(_told(_function(cmd_name), ctx is not None and ctx.meta.get("debug", False)))
         command = typer.main.get_command(alone)
         command.name = cmd_name
         return command

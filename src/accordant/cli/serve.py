@@ -31,10 +31,13 @@ class Durability(StrEnum):
 
 def serve(
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help=f"The store file, created when missing; in a folder: {FILE_IN_FOLDER}.")
+        str,
+        typer.Argument(metavar="PATH", help=f"The store file, created when missing; in a folder: {FILE_IN_FOLDER}."),
     ] = FILE_IN_FOLDER,
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = 8765,
-    host: Annotated[str, typer.Option(help="The address to listen on: one that only this machine can reach.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on: one that only this machine can reach.")
+    ] = "127.0.0.1",
     durability: Annotated[
         Durability, typer.Option(help="fsync survives power loss; process, a crash of the process alone.")
     ] = Durability.FSYNC,

@@ -89,8 +89,12 @@ class Region:
     def _load(self, value: Any) -> Any:
         return self.spec.load(value)
 
+    def _loaded(self, value: Any) -> Any:
+        """A whole region's, or path's, JSON value as Python."""
+        return self._load(value)
+
     def _reading(self, answer: ReadAnswer) -> Reading[Any]:
-        return Reading(self._load(answer.value), answer.token.version, answer.token, answer.path, answer.by, answer.at)
+        return Reading(self._loaded(answer.value), answer.token.version, answer.token, answer.path, answer.by, answer.at)
 
     def fresh(self, conflict: Conflict) -> Conflict:
         """The conflict with its value as the region's type and a fresh reading to derive from."""
@@ -303,10 +307,13 @@ class Log(_MergeFace, Generic[T]):
     kind = Kind.LOG
     __slots__ = ()
 
+    def _loaded(self, value: Any) -> Any:
+        return [self._load(item) for item in value]
+
     async def read(self, *, at_least: int | None = None) -> LogReading[list[T]]:
         """The items in order; `.entries` has each with its ref, version and author."""
         answer = await self._ask(None, at_least)
-        value = [self._load(item) for item in answer.value]
+        value = self._loaded(answer.value)
         rows = answer.entries or ()
         entries = tuple(
             LogItem(Ref(ref), item, version, by, at) for item, (ref, version, by, at) in zip(value, rows, strict=False)
@@ -352,11 +359,12 @@ class UnionSet(_MergeFace, Generic[T]):
     kind = Kind.UNION_SET
     __slots__ = ()
 
+    def _loaded(self, value: Any) -> Any:
+        return {self._load(item) for item in value}
+
     async def read(self, *, at_least: int | None = None) -> Reading[set[T]]:
         """The members now."""
-        answer = await self._ask(None, at_least)
-        value = {self._load(item) for item in answer.value}
-        return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
+        return self._reading(await self._ask(None, at_least))
 
     async def add(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Add members."""
@@ -390,11 +398,12 @@ class Map(_MergeFace, Generic[T]):
     kind = Kind.MAP
     __slots__ = ()
 
+    def _loaded(self, value: Any) -> Any:
+        return {key: self._load(item) for key, item in value.items()}
+
     async def read(self, *, at_least: int | None = None) -> Reading[dict[str, T]]:
         """All keys and values."""
-        answer = await self._ask(None, at_least)
-        value = {key: self._load(item) for key, item in answer.value.items()}
-        return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
+        return self._reading(await self._ask(None, at_least))
 
     async def set(self, key: str, value: T, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Set a key; the last writer wins."""

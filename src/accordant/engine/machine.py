@@ -242,7 +242,7 @@ class Machine:
             if spec.kind.is_guarded:
                 if write.path in guards:
                     raise Invalid(f"one submission writes {write.path} once", code="twice_in_one", path=write.path)
-                ops.append(self._judge_guarded(write, spec, reader))
+                ops.append(self._judge_guarded(write, spec, reader, ops))
                 guards[write.path] = self._stored_version(write.path)
                 refs.append(())
             else:
@@ -283,18 +283,26 @@ class Machine:
             raise Invalid(f"a key has 1 to {KEY_CHARS_MAX} characters", code="bad_key", path=write.region)
         return spec
 
-    def _judge_guarded(self, write: Write, spec: RegionSpec, reader: Reader) -> OpRecord:
+    def _judge_guarded(self, write: Write, spec: RegionSpec, reader: Reader, before: Sequence[OpRecord]) -> OpRecord:
         if (write.key is None) is (spec.kind is Kind.GUARDED_MAP):
             raise Invalid(f"{write.region} is written {'by key' if write.key is None else 'whole'}", code="bad_key")
         field = self.state.fields.get(write.path, Field())
         detail = judge(write, field, reader)
         if write.op == "commit":
-            made = 0 if field.is_set or write.key is None else len(self.state.keyed.get(write.region, ()))
-            if made >= spec.rules.max_items:
+            is_new_key = write.key is not None and not field.is_set
+            if is_new_key and self._keys_after(write.region, before) >= spec.rules.max_items:
                 raise Denied(f"{write.region} holds at most {spec.rules.max_items} keys", code="region_full")
             detail = {**detail, "value": spec.check(write.args.get("value"))}
         read = write.expect.version if write.expect is not None else field.version
         return OpRecord(write.region, write.op, write.key, read, detail)
+
+    def _keys_after(self, region: str, before: Sequence[OpRecord]) -> int:
+        """How many keys a guarded map has after these operations of the same submission."""
+        keys = len(self.state.keyed.get(region, ()))
+        for op in before:
+            if op.region == region and op.detail is not None and "is_set" in op.detail:
+                keys += bool(op.detail["is_set"]) - self.state.fields.get(op.path, Field()).is_set
+        return keys
 
     def _stored_version(self, path: str) -> int:
         field = self.state.fields.get(path)

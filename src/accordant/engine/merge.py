@@ -35,6 +35,7 @@ class Merge:
         self._reader = reader
         self._offset = offset
         self._texts: dict[str, str] = {}
+        self._tails: dict[str, list[str]] = {}
         self._added: dict[str, int] = {}
         self._sets: dict[str, dict[str, Any]] = {}
         self._counts: dict[str, list[int]] = {}
@@ -52,6 +53,10 @@ class Merge:
     # -- text -------------------------------------------------------------------------------------------------
 
     def _text(self, name: str) -> str:
+        """The text as it will be after what this submission has prepared so far."""
+        tail = self._tails.pop(name, None)
+        if tail is not None:
+            self._texts[name] = self._texts.get(name, self._state.replica.text(name)) + "".join(tail)
         return self._texts[name] if name in self._texts else self._state.replica.text(name)
 
     def _edit(
@@ -71,8 +76,7 @@ class Merge:
     def _text_append(self, write: Write, spec: RegionSpec) -> Any:
         name, text = write.region, _text_of(write, "text")
         self._room(spec, 0, len(text.encode()))
-        if name in self._texts:
-            self._texts[name] += text
+        self._tails.setdefault(name, []).append(text)  # joined when it is asked for: appending alone reads no text
         self.actions.append(lambda replica, _: replica.append_text(name, text) if text else None)
         return {"inserted": text[:EXCERPT_CHARS], "chars": len(text)}, (), None
 
@@ -149,10 +153,18 @@ class Merge:
         supersedes = [ref for ref, version, *_ in rows if version <= read]
         runs = _runs_upto(read, [version for _, version, *_ in rows])
 
-        def perform(replica: Replica, emission: Emission) -> None:
+        def remove(replica: Replica) -> None:
             for index, count in runs:
-                replica.remove_items(name, index, count)
+                replica.remove_items(name, index + len(items), count)
+
+        def perform(replica: Replica, emission: Emission) -> None:
+            # Inserted while what they replace still lives: pycrdt's index 0 lies behind dead items, where the late append
+            # of a peer could come to stand before the fold.
             replica.insert_items(name, 0, items, emission)
+            if emission.bulk:
+                emission.bulk.append(lambda: remove(replica))
+            else:
+                remove(replica)
 
         self.actions.append(perform)
         refs = tuple(f"{name}@{self._offset}.{n}" for n in range(len(items)))

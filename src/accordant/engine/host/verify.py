@@ -274,12 +274,13 @@ class _Check:
 
 
 def _visible(state: DocumentState) -> Mapping[str, Any]:
-    """All that a reader can see, regions that were never declared included."""
-    found = {name: kind for name, kind in kinds(state).items() if not kind.is_guarded}
-    shown: dict[str, Any] = {name: state.value(name, kind) for name, kind in found.items()}
-    shown |= {f"version of {name}": version for name, version in state.versions.items()}
-    shown |= state.canonical_state()["guarded"]
-    return shown
+    """All that a reader can see, roots that were never declared included."""
+    canonical = state.canonical_state()
+    shown: dict[str, Any] = canonical["regions"] | canonical["guarded"]
+    for name, kind in kinds(state).items():
+        if name not in shown and not kind.is_guarded:
+            shown[name] = state.value(name, kind)
+    return shown | {f"version of {name}": version for name, version in state.versions.items()}
 
 
 def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

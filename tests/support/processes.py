@@ -1,0 +1,125 @@
+"""Real processes for end-to-end tests: `accordant serve`, and an unmodified yjs + y-websocket peer in Node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Self
+
+import node_tools
+
+ROOM = "acme/task/q3/brief"
+
+
+class ServerProcess:
+    """`accordant serve` on a store file. `url` is its `ws://` address; a restart keeps the port."""
+
+    def __init__(self, path: Path, *options: str) -> None:
+        self._path = path
+        self._options = options
+        self._process: asyncio.subprocess.Process | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None:
+            await self.end(signal.SIGKILL)
+
+    async def start(self) -> None:
+        command = [sys.executable, "-m", "accordant.cli.main", "serve", str(self._path), "--port", str(self.port)]
+        self._process = await asyncio.create_subprocess_exec(
+            *command, *self._options, stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+        assert self._process.stdout is not None
+        line = (await asyncio.wait_for(self._process.stdout.readline(), 20)).decode()
+        assert line.startswith("listening on http://127.0.0.1:"), line
+        self.port = int(line.rpartition(":")[2])
+
+    async def end(self, how: signal.Signals) -> int:
+        """Send the signal and wait; returns the exit code."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(how)
+        await asyncio.wait_for(process.communicate(), 20)
+        return process.returncode or 0
+
+
+class YjsPeer:
+    """tests/node/yjs_peer.mjs: commands go in, answers come out; `events` are what the provider said on its own."""
+
+    def __init__(self, url: str, *, room: str = ROOM, agent: str = "") -> None:
+        self._arguments = [f"{url}/sync", room, *([agent] if agent else [])]
+        self._process: asyncio.subprocess.Process | None = None
+        self.events: list[dict[str, Any]] = []
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        node = node_tools.find_node()
+        assert node is not None
+        script = str(node_tools.FOLDER / "yjs_peer.mjs")
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            node, script, *self._arguments, stdin=pipe, stdout=pipe, limit=2**26
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.communicate()
+
+    async def _next(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = await asyncio.wait_for(self._process.stdout.readline(), 20)
+        assert line, "the Node peer has ended"
+        message: dict[str, Any] = json.loads(line)
+        if "event" in message:
+            self.events.append(message)
+        return message
+
+    async def heard(self, event: str) -> dict[str, Any]:
+        """The first such event that was not asked for before, waiting for it when it has not happened yet."""
+        while True:
+            for at, message in enumerate(self.events):
+                if message["event"] == event:
+                    return self.events.pop(at)
+            await self._next()
+
+    async def do(self, command: str, **arguments: Any) -> Any:
+        """Carry a command out and give its answer."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        async with self._turn:
+            self._process.stdin.write((json.dumps({"do": command} | arguments) + "\n").encode())
+            await self._process.stdin.drain()
+            while "answer" not in (message := await self._next()):
+                pass
+            return message["answer"]
+
+    async def until(self, command: str, expected: Any, **arguments: Any) -> None:
+        """Ask again and again until the answer is this, at most ten seconds."""
+        await eventually(lambda: self.do(command, **arguments), expected)
+
+
+async def eventually(ask: Callable[[], Awaitable[Any]], expected: Any) -> None:
+    """Ask again and again until the answer is this, at most ten seconds."""
+    found = None
+    try:
+        async with asyncio.timeout(10):
+            while (found := await ask()) != expected:  # noqa: ASYNC110 - other processes set no event
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{found!r} instead of {expected!r}"[:2000]) from None
