@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from accordant import Conflict, Engine
 from accordant.cli.source import reading
 from accordant.engine.host.verify import VerifyReport
 from accordant.engine.host.verify import verify as verify_document
+from accordant.engine.state import MAGIC
 from accordant.engine.stores.contract import Store
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.entries import GENESIS, content_hash
@@ -124,10 +126,11 @@ def test_a_checkpoint_that_is_not_the_log_is_found(store: Path, tmp_path: Path) 
 
 
 def test_a_checkpoint_with_one_value_changed_is_found(store: Path) -> None:
-    """With the right hash and format, a checkpoint still has to give the values that the log gives."""
+    """With the right hash, format and checksum, a checkpoint still has to give the values that the log gives."""
     ((state,),) = rows(store, "select state from checkpoints")
     assert state.count(b"When?") == 1
-    change(store, "update checkpoints set state = ?", (state.replace(b"When?", b"Then?"),))
+    head, body = state[: len(MAGIC)], state[len(MAGIC) + 32 :].replace(b"When?", b"Then?")
+    change(store, "update checkpoints set state = ?", (head + hashlib.sha256(body).digest() + body,))
     found = asyncio.run(report_on(store)).discrepancies
     assert [(one.where, one.path) for one in found] == [("checkpoint", "open_questions")]
 

@@ -173,6 +173,18 @@ def test_an_undone_append_is_a_tombstone() -> None:
     assert hub.ledger.region_size("r")[0] == 3
 
 
+def test_what_stands_before_a_tombstone_of_its_own_update_stands_at_the_end() -> None:
+    """Yjs' `insert(length)` goes before trailing tombstones: fine before what this update deletes, refused before what lives."""
+    w = prepare()
+    first = item(ANY, NEW, 0, [1], origin=(ANN, 16))
+    before = item(ANY, NEW, 1, [2], origin=(ANN, 16), right=(NEW, 0))
+    with pytest.raises(AccordantError) as caught:
+        w.hub.receive(one(first, before), "eve")
+    assert caught.value.code == "not_at_tail"
+    plan = w.hub.receive(one(first, before, deletes={NEW: [(0, 1)]}), "eve")
+    assert [(op.values, op.dead) for op in plan.ops] == [((), ((NEW, 0),)), ((2,), ())]
+
+
 def test_a_shared_type_is_complete_in_its_update() -> None:
     """A nested value is put together and validated; what is missing cannot be added later, nor anything be changed."""
     hub = hub_with(Kind.LOG, Card)

@@ -85,12 +85,7 @@ async def test_agents_and_editors_write_one_document(tmp_path: Path) -> None:
             )
             shown = {"plan": "pro", "seats": 5}
             for peer in (ada, guest):
-                async with asyncio.timeout(10):
-                    while (
-                        len(await peer.do("array", root="findings")) < 3
-                        or len(await peer.do("text", root="draft")) < 10
-                    ):
-                        await asyncio.sleep(0.05)
+                await eventually(lambda peer=peer: lengths(peer), (3, len("grün 😀end")))
                 field = (await peer.do("map", root="guarded"))["account"]
                 assert (field["value"], field["version"], field["by"]) == (shown, landed.version, "triage")
             states = [await peer.do("state") for peer in (ada, guest)]

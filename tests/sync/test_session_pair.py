@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -285,3 +286,9 @@ def test_junk_closes_and_never_crashes(frames: list[bytes]) -> None:
                 peer.joined()
         client.receive_frame(frame)
     assert client.state in (c.ClientState.READY, c.ClientState.ENDED)
+
+
+def test_every_close_code_is_documented() -> None:
+    """docs/PROTOCOL.md tells for each close code what the peer does next."""
+    text = (Path(__file__).parents[2] / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
+    assert [code for code in CloseCode if f"\n| {int(code)} |" not in text] == []

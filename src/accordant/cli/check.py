@@ -21,7 +21,6 @@ from accordant.cli.source import DocumentName, choose, reading
 from accordant.coherence_pass import Checker, CoherenceReport, passages_of_markdown
 from accordant.coherence_pass.from_outline import passages_of_outline, versions_in, with_reads
 from accordant.document.document import Document
-from accordant.document.port import HistoryQuery
 from accordant.engine.host.document_host import load_state
 from accordant.engine.outline import outline
 from accordant.engine.stores.contract import AuditQuery, Store
@@ -155,9 +154,8 @@ async def _report_on_url(url: str, document: str | None, now_ms: int) -> Coheren
 
 
 async def _report_on_peer(joined: Document, key: DocumentKey, now_ms: int) -> CoherenceReport:
-    port = joined._port
-    report = _checked(key.path, await port.outline(), now_ms)
-    written = [await port.history(HistoryQuery(before=version + 1, limit=1)) for version in versions_in(report)]
+    report = _checked(key.path, await joined.outline(), now_ms)
+    written = [await joined.history(before=version + 1, limit=1) for version in versions_in(report)]
     return with_reads(report, {entry.offset: entry for found in written for entry in found})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
@@ -167,10 +167,19 @@ class Document:
         outcome: str | None = None,
         since: int | None = None,
         until: int | None = None,
+        before: int | None = None,
         limit: int = 100,
     ) -> Sequence[Entry]:
-        """What happened, newest first: writes, denials, joins, each with who, when, why and having read what."""
-        return await self._port.history(HistoryQuery(path, actor, kind, outcome, since, until, None, limit))
+        """What happened, newest first: writes, denials, joins, each with who, when, why and having read what.
+
+        `path` matches the region or key and everything below it; `since` and `until` are milliseconds since 1970; `before` is
+        a version: page on with the oldest one seen.
+        """
+        return await self._port.history(HistoryQuery(path, actor, kind, outcome, since, until, before, limit))
+
+    async def outline(self) -> Mapping[str, Any]:
+        """All regions at one version as JSON values, with authors: `{version, regions, fields}`."""
+        return await self._port.outline()
 
     # -- the end ----------------------------------------------------------------------------------------------
 

@@ -9,15 +9,15 @@ Offsets are Unicode characters outside and UTF-8 bytes inside (pycrdt's unit): t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pycrdt
 
-from accordant.types.limits import BULK_CHUNK
+from accordant.types.limits import BULK_CHUNK, INTEGER_MAX
 from accordant.types.regions import GUARDED_ROOT, Kind
-from accordant.types.values import canonical
 
 __all__ = ["Emission", "Replica", "ReplicaBroken", "merge_updates"]
 
@@ -130,13 +130,13 @@ class Replica:
         return found
 
     def items(self, name: str) -> list[Any]:
-        """The items of an array, canonical."""
-        return [canonical(item) for item in self.root(name, Kind.LOG).to_py() or ()]
+        """The items of an array, canonical. By way of JSON: pycrdt walks the whole list again for each item it hands out."""
+        return [_readable(item) for item in json.loads(str(self.root(name, Kind.LOG)), strict=False)]
 
     def entries(self, name: str) -> dict[str, Any]:
         """The entries of a map, canonical, by key in sorted order."""
-        found = self.root(name, Kind.MAP).to_py() or {}
-        return {key: canonical(found[key]) for key in sorted(found)}
+        found = json.loads(str(self.root(name, Kind.MAP)), strict=False)
+        return {key: _readable(found[key]) for key in sorted(found)}
 
     def xml(self, name: str) -> str:
         """An XML fragment as text."""
@@ -214,6 +214,20 @@ class Emission:
     def __init__(self) -> None:
         self.update: bytes | None = None
         self.bulk: list[Callable[[], None]] = []
+
+
+def _readable(value: Any) -> Any:
+    """Whatever a document without a schema may hold, as canonical JSON: reading never fails. Bytes are lists of numbers,
+    and an integer beyond 2^53 is the float that JavaScript makes of it."""
+    if isinstance(value, dict):
+        return {key: _readable(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= INTEGER_MAX:
+        return int(value)
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+        return float(value)
+    return value
 
 
 def _embeds_before(text: Any, at: int) -> int:

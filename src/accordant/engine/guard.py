@@ -14,7 +14,17 @@ from accordant.types.errors import Conflict, Denied, EpochChanged, Fenced, Inval
 from accordant.types.limits import CLAIM_TTL_MAX_S
 from accordant.types.readings import Basis, Token
 
-__all__ = ["LOST_CLAIMS_KEPT", "ClaimState", "Field", "Reader", "check_basis", "check_token", "claim_from", "judge", "stale_write"]
+__all__ = [
+    "LOST_CLAIMS_KEPT",
+    "ClaimState",
+    "Field",
+    "Reader",
+    "check_basis",
+    "check_token",
+    "claim_from",
+    "judge",
+    "stale_write",
+]
 
 LOST_CLAIMS_KEPT = 16
 """(fence, end, generation) of claims that were lost, kept per field so that their holders hear `claim_lost` rather than a plain

@@ -8,7 +8,7 @@ from accordant.engine.blame import blame
 from accordant.engine.state import DocumentState
 from accordant.types.regions import Kind
 
-__all__ = ["kinds", "outline"]
+__all__ = ["outline"]
 
 
 def outline(state: DocumentState) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def outline(state: DocumentState) -> dict[str, Any]:
     path that is set -> {value, version, by, at}.
     """
     regions: dict[str, Any] = {}
-    for name, kind in kinds(state).items():
+    for name, kind in state.kinds().items():
         if kind.is_guarded:
             continue
         version = state.versions.get(name, 0)
@@ -36,16 +36,6 @@ def outline(state: DocumentState) -> dict[str, Any]:
         if field.is_set
     }
     return {"version": state.head, "regions": regions, "fields": fields}
-
-
-def kinds(state: DocumentState) -> dict[str, Kind]:
-    """Declared regions, then the roots that an open document has beyond them, their kinds as their content shows."""
-    found = {name: spec.kind for name, spec in state.schema.regions.items()}
-    shapes = {0: Kind.LOG, 1: Kind.MAP, 2: Kind.TEXT, 4: Kind.XML}
-    for name, root in sorted(state.ledger.roots.items()):
-        if name not in found and root.shape in shapes and name != "guarded":
-            found[name] = shapes[root.shape]
-    return found
 
 
 def _log_items(state: DocumentState, name: str, values: list[Any]) -> list[dict[str, Any]]:

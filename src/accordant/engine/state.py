@@ -6,6 +6,7 @@ judged. `dump` and `load` are the checkpoint; `canonical_state` is what equality
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from itertools import groupby, islice
@@ -18,11 +19,15 @@ from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field, claim_fr
 from accordant.engine.ledger import Ledger
 from accordant.engine.log_order import LogOrder, Slot, UnknownOrigin
 from accordant.engine.render import item_ids
+from accordant.engine.resolve import ROOT_SHAPES
 from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.limits import OP_IDS_KEPT
-from accordant.types.regions import Kind, RegionSpec, Schema
+from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
 
-__all__ = ["DocumentState"]
+__all__ = ["MAGIC", "DocumentState"]
+
+UNDECLARED = {ROOT_SHAPES[kind]: kind for kind in (Kind.LOG, Kind.MAP, Kind.TEXT, Kind.XML)}
+"""As what a root reads that nobody declared."""
 
 MAGIC = b"accordant-state\x01"
 
@@ -60,6 +65,14 @@ class DocumentState:
             return RegionSpec(name, kind)
         return found
 
+    def kinds(self) -> dict[str, Kind]:
+        """Declared regions, then the roots that an open document has beyond them, their kinds as their content shows."""
+        found = {name: spec.kind for name, spec in self.schema.regions.items()}
+        for name, root in sorted(self.ledger.roots.items()):
+            if name not in found and root.shape in UNDECLARED and name != GUARDED_ROOT:
+                found[name] = UNDECLARED[root.shape]
+        return found
+
     def value(self, name: str, kind: Kind) -> Any:
         """A mergeable region's JSON value, canonical."""
         replica = self.replica
@@ -83,10 +96,7 @@ class DocumentState:
 
     def canonical_state(self) -> dict[str, Any]:
         """All visible content: equal for replicas that hold the same log prefix (I8)."""
-        regions: dict[str, Any] = {}
-        for name, spec in sorted(self.schema.regions.items()):
-            if not spec.kind.is_guarded:
-                regions[name] = self.value(name, spec.kind)
+        regions = {name: self.value(name, kind) for name, kind in sorted(self.kinds().items()) if not kind.is_guarded}
         guarded = {path: [field.value, field.version] for path, field in sorted(self.fields.items()) if field.is_set}
         return {"head": self.head, "guarded": guarded, "regions": regions}
 
@@ -200,7 +210,8 @@ class DocumentState:
     # -- checkpoints ------------------------------------------------------------------------------------------
 
     def dump(self) -> bytes:
-        """The state as bytes: a magic, then four sections with their lengths (JSON, Yjs update, ledger, actors)."""
+        """The state as bytes: a magic, a SHA-256 of the rest, then four sections with their lengths (JSON, Yjs update,
+        ledger, actors)."""
         data = {
             "head": self.head,
             "schema": self.schema.describe(),
@@ -213,14 +224,17 @@ class DocumentState:
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
         sections = (text, self.replica.encode(), self.ledger.dump(), self.actors.dump())
-        return MAGIC + b"".join(len(section).to_bytes(8, "big") + section for section in sections)
+        body = b"".join(len(section).to_bytes(8, "big") + section for section in sections)
+        return MAGIC + hashlib.sha256(body).digest() + body
 
     @classmethod
     def load(cls, client_id: int, data: bytes) -> DocumentState:
         """What `dump` gave; raises `ValueError` for anything else."""
         if not data.startswith(MAGIC):
             raise ValueError("not a checkpoint of this format")
-        sections, at = [], len(MAGIC)
+        sections, at = [], len(MAGIC) + 32
+        if hashlib.sha256(data[at:]).digest() != data[len(MAGIC) : at]:
+            raise ValueError("the checkpoint is damaged")
         for _ in range(4):
             size = int.from_bytes(data[at : at + 8], "big")
             sections.append(data[at + 8 : at + 8 + size])

@@ -77,7 +77,7 @@ async def load_state(
     if checkpoint is not None and (upto is None or checkpoint.offset <= upto):
         try:
             state = DocumentState.load(client_id, checkpoint.state)
-        except (ValueError, KeyError, ReplicaBroken) as error:
+        except (ValueError, KeyError, ReplicaBroken, AccordantError) as error:
             logger.warning("checkpoint of %s at %d unusable, replaying the log: %s", key, checkpoint.offset, error)
             state = DocumentState(client_id)
     last: Entry | None = None

@@ -156,6 +156,7 @@ class Engine:
         agent: str,
         roles: Iterable[str] = (),
         shared: bool = False,
+        read_only: bool = False,
         lease_s: float | None = None,
     ) -> D: ...
 
@@ -169,6 +170,7 @@ class Engine:
         agent: str,
         roles: Iterable[str] = (),
         shared: bool = False,
+        read_only: bool = False,
         lease_s: float | None = None,
     ) -> Document: ...
 
@@ -181,12 +183,13 @@ class Engine:
         agent: str,
         roles: Iterable[str] = (),
         shared: bool = False,
+        read_only: bool = False,
         lease_s: float | None = None,
     ) -> D | Document:
         """One agent's handle on a document, created when missing.
 
         `agent` is the name under which everything is recorded; a second handle under the same name ends the first, unless both
-        say `shared=True` (members of a pool). `roles` count in `allow=` rules. `lease_s`: the handle's session ends when it makes
+        say `shared=True` (members of a pool). A `read_only` handle's writes are denied. `roles` count in `allow=` rules. `lease_s`: the handle's session ends when it makes
         no call for so long; None: it lives until closed. Raises `Invalid`, `NoAuthority`, `StoreError`.
         """
         cls: type[Document] = Document if document is None else document
@@ -200,7 +203,7 @@ class Engine:
         if schema.regions:
             await host.call(Declare(schema, agent, trusted=True))
         lease_ms = None if lease_s is None else int(lease_s * 1000)
-        join = Join(uuid.uuid4().hex, agent, frozenset(roles), Auth.ASSERTED, shared, lease_ms)
+        join = Join(uuid.uuid4().hex, agent, frozenset(roles), Auth.ASSERTED, shared, lease_ms, read_only)
         joined = await host.call(join)
         return cls(EmbeddedPort(host, self._store, key, agent, joined))
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from accordant.engine.guarded_root import visible_guarded
-from accordant.engine.outline import kinds
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import AuditQuery, Checkpoint, Compacted, FieldRow, Store
 from accordant.types.entries import GENESIS, Entry
@@ -274,12 +273,9 @@ class _Check:
 
 
 def _visible(state: DocumentState) -> Mapping[str, Any]:
-    """All that a reader can see, roots that were never declared included."""
+    """All that a reader can see, with the versions of regions."""
     canonical = state.canonical_state()
     shown: dict[str, Any] = canonical["regions"] | canonical["guarded"]
-    for name, kind in kinds(state).items():
-        if name not in shown and not kind.is_guarded:
-            shown[name] = state.value(name, kind)
     return shown | {f"version of {name}": version for name, version in state.versions.items()}
 
 
