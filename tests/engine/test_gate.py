@@ -226,7 +226,8 @@ def test_children_die_with_their_type() -> None:
     plan = hub.receive(one(deletes={ANN: [(0, 1)]}), "eve")
     assert plan.deletes == {ANN: [(0, 1)]}
     assert hub.ledger.delete_set() == hub.delete_set() == {ANN: [(0, 2)]}
-    hub.receive(one(item(ANY, NEW, 0, [2], parent=(ANN, 0), key="b")), "eve")
+    plan = hub.receive(one(item(ANY, NEW, 0, [2], parent=(ANN, 0), key="b")), "eve")
+    assert plan.ops == (), "nothing is set in what is dead"
     assert hub.ledger.is_dead(NEW, 0), "what is written into a dead type is dead on arrival"
     assert hub.ledger.delete_set() == hub.delete_set()
 

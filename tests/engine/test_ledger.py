@@ -79,6 +79,19 @@ def test_sizes_never_drift(edits: list[tuple[str, int]]) -> None:
     assert hub.ledger.region_size("text") == (0, 0)
 
 
+def test_insertions_are_counted_where_they_choose_their_spot() -> None:
+    """Typing on is one insertion, going elsewhere is another: the measure of what the document may have to walk past."""
+    hub = prepare().hub
+    place = hub.ledger.roots["text"].sequence
+    assert place is not None
+    before = place.inserts
+    for clock in range(5):
+        hub.receive(one(item(STRING, 99, clock, "x", origin=(99, clock - 1) if clock else (ANN, 0))), "eve")
+    assert place.inserts == before + 1
+    hub.receive(one(item(STRING, 99, 5, "x", origin=(ANN, 1))), "eve")
+    assert place.inserts == before + 2
+
+
 def test_retired_ids_keep_their_first_reason() -> None:
     """An id is retired once."""
     ledger = Ledger()

@@ -132,6 +132,16 @@ def test_text_operations() -> None:
     assert bob.refused(lambda r: r.__delitem__(slice(0, 1))) == "not_permitted"
 
 
+def test_clearing_a_format_needs_permission_to_insert() -> None:
+    """Deleting nothing but a format is formatting: who may only delete may not do it."""
+    hub = hub_with(Kind.TEXT, allow={"ann": frozenset({"insert"}), "bob": frozenset({"delete"})})
+    put(hub, "ann", [item(STRING, ANN, 0, "hello", parent="r"), item(FORMAT, ANN, 5, ("bold", True), right=(ANN, 0))])
+    with pytest.raises(AccordantError) as caught:
+        hub.receive(one(deletes={ANN: [(5, 6)]}), "bob")
+    assert (caught.value.code, caught.value.operation) == ("not_permitted", "insert")
+    assert [op.operation for op in hub.receive(one(deletes={ANN: [(0, 1)]}), "bob").ops] == ["delete"]
+
+
 def test_only_what_lives_of_a_text_is_its_value() -> None:
     """Text that is deleted in the same update is no value of the operation."""
     w = prepare()

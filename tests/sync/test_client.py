@@ -10,6 +10,7 @@ import pytest
 
 from accordant import (
     Conflict,
+    Denied,
     Document,
     Engine,
     Fenced,
@@ -113,13 +114,7 @@ async def test_after_the_grace_time_the_client_is_a_new_reader() -> None:
         brief = await connect(Brief, url, TASK, "brief", agent="ada")
         async with brief:
             seen, generation = await brief.account.read(), brief.generation
-            dial = connection(brief)._dial
-
-            async def late() -> Any:
-                await asyncio.sleep(0.5)
-                return await dial()
-
-            connection(brief)._dial = late
+            await late_return(brief, 0.5)
             cut(brief)
             await offline(brief)
             await back(brief)
@@ -143,6 +138,44 @@ async def test_a_replaced_handle_stays_replaced() -> None:
             with pytest.raises(Fenced):
                 await first.account.read()
             assert (await second.account.read()).version == 0
+        await first.close()
+
+
+async def late_return(handle: Document, delay_s: float) -> None:
+    """From now on the handle needs so long for a new connection."""
+    dial = connection(handle)._dial
+
+    async def late() -> Any:
+        await asyncio.sleep(delay_s)
+        return await dial()
+
+    connection(handle)._dial = late
+
+
+@in_loop
+async def test_a_session_that_nobody_comes_back_for_ends() -> None:
+    """A lost client's session is not kept for ever: after the grace time it has left."""
+    async with Engine() as engine, served(engine, grace_s=0.1) as url:
+        brief = await connect(Brief, url, TASK, "brief", agent="ada")
+        host = await engine.host(brief.key)
+        await late_return(brief, 5)
+        cut(brief)
+        await until(lambda: len(host.machine.sessions) == 0)
+        await brief.close()
+
+
+@in_loop
+async def test_who_was_replaced_while_away_does_not_push_back() -> None:
+    """A client that comes back after another one took its name, however late, is told so and leaves the other alone."""
+    async with Engine() as engine, served(engine, grace_s=0.1) as url:
+        first = await connect(Brief, url, TASK, "brief", agent="ada")
+        await late_return(first, 0.5)
+        cut(first)
+        async with connect(Brief, url, TASK, "brief", agent="ada") as second:
+            await until(lambda: connection(first).session.ended is not None)
+            with pytest.raises(Fenced):
+                await first.account.read()
+            await second.account.read()
         await first.close()
 
 
@@ -278,3 +311,17 @@ async def test_cancelling_a_caller_leaves_nothing_behind() -> None:
         store.gate.set()
         await ada.findings.append("y")
         assert "y" in (await ada.findings.read()).value
+
+
+@in_loop
+async def test_a_read_only_handle_reads_and_writes_nothing() -> None:
+    """`read_only=True` means over the wire what it means in the process: reads answer, writes are denied."""
+    async with (
+        Engine() as engine,
+        served(engine) as url,
+        connect(Brief, url, TASK, "brief", agent="ada", read_only=True) as ada,
+    ):
+        assert (await ada.findings.read()).value == []
+        with pytest.raises(Denied) as denied:
+            await ada.findings.append("x")
+        assert denied.value.code == "read_only"

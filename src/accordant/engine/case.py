@@ -35,7 +35,7 @@ class Op(NamedTuple):
     region: str
     operation: str
     key: str | None = None
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # hides tuple.count, which nobody asks of an operation
     values: tuple[Any, ...] = ()
     ids: tuple[Id, ...] = ()
     origin: Id | None = None

@@ -138,6 +138,11 @@ class Replica:
         found = json.loads(str(self.root(name, Kind.MAP)), strict=False)
         return {key: _readable(found[key]) for key in sorted(found)}
 
+    def entry(self, name: str, key: str) -> Any:
+        """One entry of a map, canonical; None when it is not there."""
+        found = self.root(name, Kind.MAP).get(key)
+        return _readable(found.to_py() if hasattr(found, "to_py") else found)
+
     def xml(self, name: str) -> str:
         """An XML fragment as text."""
         return str(self.root(name, Kind.XML))
@@ -147,6 +152,11 @@ class Replica:
     def set_guarded(self, path: str, value: Any) -> None:
         """Write an entry of the guarded root: the authority's alone."""
         self.root(GUARDED_ROOT, Kind.MAP)[path] = value
+
+    def integrate(self, update: bytes) -> None:
+        """Take in structs that the authority made itself, under its own client id."""
+        self._doc.apply_update(update)
+        self._texts.clear()
 
     def append_text(self, name: str, insert: str) -> None:
         """Insert at the end, without a walk over the characters."""

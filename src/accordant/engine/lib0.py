@@ -111,7 +111,7 @@ def read_json(data: bytes, at: int) -> tuple[Any, int]:
         return _PLAIN_JSON[text], at
     try:
         # the library reads this JSON again, with a parser that does not know Python's liberties: refuse them here
-        return canonical(json.loads(text, parse_constant=_refuse_constant, parse_int=_json_integer)), at
+        return canonical(json.loads(text, parse_int=_json_integer)), at
     except (ValueError, RecursionError):
         raise WireError("an embed or format whose value is not JSON") from None
     except Invalid as error:
@@ -120,10 +120,6 @@ def read_json(data: bytes, at: int) -> tuple[Any, int]:
 
 _PLAIN_JSON: Final[dict[str, Any]] = {"null": None, "true": True, "false": False, '""': ""}
 _CODES: Final = {"too_deep": "nesting"}
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _json_integer(digits: str) -> int | float:

@@ -106,13 +106,6 @@ class LogOrder:
         self._slots[place:place] = new
         self.live += len(new)
 
-    def bury(self, dead: Id) -> None:
-        """One item was deleted in the very update that inserted it."""
-        slot = self._slots[self._index(dead)]
-        if slot.is_live:
-            slot.is_live = False
-            self.live -= 1
-
     def slots(self) -> list[Slot]:
         """The living items in document order."""
         return [slot for slot in self._slots if slot.is_live]

@@ -38,6 +38,7 @@ from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
+from accordant.engine.update_writer import encode_update
 from accordant.types.commands import Committed, ReadAnswer, Submission, Write
 from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid
@@ -313,6 +314,8 @@ class Machine:
         replica = self.state.replica
         try:
             with replica.change() as emission:
+                if merge.structs:
+                    replica.integrate(encode_update({replica.client_id: merge.structs}))
                 for action in merge.actions:
                     action(replica, emission)
                 for op in ops:

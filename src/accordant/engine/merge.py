@@ -10,9 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from accordant.engine.appending import Appender
 from accordant.engine.crdt import Emission, Replica
 from accordant.engine.guard import Reader, check_token
+from accordant.engine.members import StagedMembers
 from accordant.engine.state import DocumentState
+from accordant.engine.structs import Struct
 from accordant.types.commands import Write
 from accordant.types.entries import OpRecord
 from accordant.types.errors import Conflict, Denied, Invalid
@@ -37,10 +40,17 @@ class Merge:
         self._texts: dict[str, str] = {}
         self._tails: dict[str, list[str]] = {}
         self._added: dict[str, int] = {}
-        self._sets: dict[str, dict[str, Any]] = {}
+        self._sets: dict[str, StagedMembers] = {}
         self._counts: dict[str, list[int]] = {}
-        self._maps: dict[str, set[str]] = {}
+        self._maps: dict[tuple[str, str], bool] = {}
+        client = state.replica.client_id
+        self._appender = Appender(state.tails, client, state.ledger.next_clock(client))
         self.actions: list[Action] = []
+
+    @property
+    def structs(self) -> list[Struct]:
+        """Appends, to be integrated before the actions: they stand at the end, so no action's index depends on them."""
+        return self._appender.structs
 
     def prepare(self, write: Write, spec: RegionSpec) -> tuple[OpRecord, tuple[str, ...]]:
         """Check one write and keep the edits it means. Returns its audit record and the refs it will have made."""
@@ -77,7 +87,8 @@ class Merge:
         name, text = write.region, _text_of(write, "text")
         self._room(spec, 0, len(text.encode()))
         self._tails.setdefault(name, []).append(text)  # joined when it is asked for: appending alone reads no text
-        self.actions.append(lambda replica, _: replica.append_text(name, text) if text else None)
+        if not self._appender.append_text(name, text):
+            self.actions.append(lambda replica, _: replica.append_text(name, text))
         return {"inserted": text[:EXCERPT_CHARS], "chars": len(text)}, (), None
 
     def _text_delete(self, write: Write, spec: RegionSpec) -> Any:
@@ -141,7 +152,8 @@ class Merge:
         name = write.region
         first = self._added.get(f"log {name}", 0)
         self._added[f"log {name}"] = first + len(items)
-        self.actions.append(lambda replica, emission: replica.push(name, items, emission))
+        if not self._appender.append_items(name, items):
+            self.actions.append(lambda replica, emission: replica.push(name, items, emission))
         refs = tuple(f"{name}@{self._offset}.{first + n}" for n in range(len(items)))
         return {"count": len(items), "first": _brief(items)}, refs, None
 
@@ -174,40 +186,37 @@ class Merge:
 
     def _union_set_add(self, write: Write, spec: RegionSpec) -> Any:
         name, items = write.region, self._items(write, spec)
-        tags = self._set(name)
+        members = self._members(name)
         refs = []
         for item in items:
             text = canonical_json(item)
             made = self._added.get(f"set {name}", 0)
             self._added[f"set {name}"] = made + 1
             tag = f"{name}@{self._offset}.{made}"
-            old = [one for one, value in tags.items() if canonical_json(value) == text]
-            for one in old:
-                del tags[one]
-            tags[tag] = item
+            self.actions.append(_set_tag(name, tag, item, members.take(text)))
+            members.add(tag, text)
             refs.append(tag)
-            self.actions.append(_set_tag(name, tag, item, old))
         return {"items": _brief(items), "count": len(items)}, tuple(refs), None
 
     def _union_set_discard(self, write: Write, spec: RegionSpec) -> Any:
-        name, tags = write.region, self._set(write.region)
-        texts = {canonical_json(item) for item in self._items(write, spec)}
-        gone = [tag for tag, value in tags.items() if canonical_json(value) in texts]
-        for tag in gone:
-            del tags[tag]
-            self.actions.append(_remove(name, tag))
+        name, members = write.region, self._members(write.region)
+        gone: list[str] = []
+        for item in self._items(write, spec):
+            gone += members.take(canonical_json(item))
+        self.actions += [_remove(name, tag) for tag in gone]
         return {"items": _brief(write.args["items"]), "count": len(gone)}, tuple(gone), None
 
-    def _set(self, name: str) -> dict[str, Any]:
+    def _members(self, name: str) -> StagedMembers:
         if name not in self._sets:
-            self._sets[name] = self._state.replica.entries(name)
+            self._sets[name] = StagedMembers(self._state.members_of(name))
         return self._sets[name]
 
     def _counter_increment(self, write: Write, spec: RegionSpec) -> Any:
         by, name = _integer(write, "by", -(2**40), 2**40), write.region
         key = str(self._state.replica.client_id)
         if name not in self._counts:
-            self._counts[name] = [int(n) for n in self._state.replica.entries(name).get(key, (0, 0))]
+            plus, minus = self._state.replica.entry(name, key) or (0, 0)
+            self._counts[name] = [int(plus), int(minus)]
         counts = self._counts[name]
         counts[by < 0] += abs(by)
         value = list(counts)
@@ -216,23 +225,22 @@ class Merge:
 
     def _map_set(self, write: Write, spec: RegionSpec) -> Any:
         name, key, value = write.region, _key_of(write), spec.check(write.args.get("value"))
-        if key not in self._map(name):
+        if not self._has_key(name, key):
             self._room(spec, 1, 0)
-            self._map(name).add(key)
+            self._maps[name, key] = True
         self.actions.append(lambda replica, _: replica.set_entry(name, key, value))
         return {"value": _brief([value])}, (), None
 
     def _map_delete(self, write: Write, spec: RegionSpec) -> Any:
         name, key = write.region, _key_of(write)
-        if key in self._map(name):
-            self._map(name).discard(key)
+        if self._has_key(name, key):
+            self._maps[name, key] = False
             self.actions.append(_remove(name, key))
         return {}, (), None
 
-    def _map(self, name: str) -> set[str]:
-        if name not in self._maps:
-            self._maps[name] = set(self._state.replica.entries(name))
-        return self._maps[name]
+    def _has_key(self, name: str, key: str) -> bool:
+        staged = self._maps.get((name, key))
+        return self._state.ledger.head(name, key) is not None if staged is None else staged
 
     # -- shared -----------------------------------------------------------------------------------------------
 

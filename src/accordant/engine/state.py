@@ -14,10 +14,12 @@ from typing import Any
 
 from accordant.engine import gate
 from accordant.engine.actors import Actors
+from accordant.engine.appending import Tails
 from accordant.engine.crdt import Replica
 from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field, claim_from
 from accordant.engine.ledger import Ledger
 from accordant.engine.log_order import LogOrder, Slot, UnknownOrigin
+from accordant.engine.members import MemberIndex
 from accordant.engine.render import item_ids
 from accordant.engine.resolve import ROOT_SHAPES
 from accordant.types.entries import Entry, EntryKind, OpRecord
@@ -46,6 +48,8 @@ class DocumentState:
         self.actors = Actors()
         self.orders: dict[str, LogOrder | None] = {}
         self.folded: dict[str, int] = {}
+        self.tails = Tails()
+        self._members: dict[str, MemberIndex] = {}
         self.op_ids: dict[str, int] = {}
 
     # -- asking -----------------------------------------------------------------------------------------------
@@ -89,6 +93,12 @@ class DocumentState:
                 return replica.xml(name)
             case _:
                 return replica.entries(name)
+
+    def members_of(self, name: str) -> MemberIndex:
+        """The members of a set by value; made when first asked for, then kept up to date."""
+        if name not in self._members:
+            self._members[name] = MemberIndex(self.replica.entries(name))
+        return self._members[name]
 
     def keys(self, name: str) -> dict[str, Field]:
         """The fields of a guarded map by key, set ones alone, in the order in which they were set."""
@@ -155,6 +165,11 @@ class DocumentState:
             self.versions[op.region] = entry.offset
         if plan is None:
             return
+        for run in plan.draft.runs:
+            self.tails.record(run)
+        for done in plan.ops:
+            if done.region in self._members and not self._members[done.region].record(done):
+                del self._members[done.region]
         compacted = {op.region: op.detail for op in entry.ops if op.op == "compact" and op.detail is not None}
         for region in dict.fromkeys(op.region for op in plan.ops):
             spec = self.schema.region(region)
@@ -199,12 +214,11 @@ class DocumentState:
             if op.region != region or op.operation != "append":
                 continue
             client, clock = op.ids[0]
-            origin = op.origin
+            origin, dead = op.origin, set(op.dead)
             for n in range(op.count):
-                slot = Slot((client, clock + n), origin, entry.offset, len(slots))
-                slot.is_folded = is_folded
-                slots.append(slot)
-                origin = slot.id
+                one = (client, clock + n)
+                slots.append(Slot(one, origin, entry.offset, len(slots), one not in dead, is_folded))
+                origin = one
         return slots
 
     # -- checkpoints ------------------------------------------------------------------------------------------
@@ -220,6 +234,7 @@ class DocumentState:
             "keyed": {name: list(keys) for name, keys in self.keyed.items()},
             "orders": {name: None if order is None else order.dump() for name, order in self.orders.items()},
             "folded": self.folded,
+            "tails": self.tails.ends,
             "op_ids": self.op_ids,
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
@@ -250,6 +265,7 @@ class DocumentState:
         state.keyed = {name: dict.fromkeys(keys) for name, keys in shown["keyed"].items()}
         state.orders = {n: None if rows is None else LogOrder.load(rows) for n, rows in shown["orders"].items()}
         state.folded = shown["folded"]
+        state.tails = Tails({n: None if end is None else (end[0], end[1]) for n, end in shown["tails"].items()})
         state.op_ids = shown["op_ids"]
         state.replica = Replica(client_id, update)
         state.ledger = Ledger.load(ledger)

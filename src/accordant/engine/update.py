@@ -1,4 +1,4 @@
-"""The bytes of a Yjs update (v1): a strict decoder and its inverse. Knows the format; knows no document and no rule.
+"""The bytes of a Yjs update (v1), strictly decoded. Knows the format; knows no document and no rule.
 
 Strict means: whatever an honest Yjs or yrs writer never emits is refused here, because the CRDT library accepts much of
 it and then misreads it, parks it or dies of it. Nothing but `WireError` leaves this module, whatever the bytes are.

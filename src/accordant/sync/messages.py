@@ -73,6 +73,7 @@ class Hello:
     lease_ms: int | None = None
     schema: Schema | None = None
     resume: Resume | None = None
+    read_only: bool = False
     protocol: int = PROTOCOL_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -82,6 +83,7 @@ class Hello:
             "agent": self.agent,
             "roles": sorted(self.roles),
             "shared": self.shared,
+            "read_only": self.read_only,
             "lease_ms": self.lease_ms,
             "schema": None if self.schema is None else self.schema.describe(),
             "resume": None if self.resume is None else {"session": self.resume.session, "secret": self.resume.secret},
@@ -102,8 +104,11 @@ class Hello:
         roles, shared, schema = body.get("roles", []), body.get("shared", False), body.get("schema")
         if not (isinstance(roles, list) and len(roles) <= ROLES_MAX and all(isinstance(role, str) for role in roles)):
             raise _misfit(f"roles are at most {ROLES_MAX} names")
-        if not isinstance(shared, bool) or not (schema is None or isinstance(schema, Mapping)):
-            raise _misfit("shared is true or false, schema an object or null")
+        read_only = body.get("read_only", False)
+        if not (isinstance(shared, bool) and isinstance(read_only, bool)) or not (
+            schema is None or isinstance(schema, Mapping)
+        ):
+            raise _misfit("shared and read_only are true or false, schema an object or null")
         return cls(
             segment(agent),
             frozenset(map(segment, roles)),
@@ -111,6 +116,7 @@ class Hello:
             lease_ms,
             None if schema is None else _declared(schema),
             _resume(body.get("resume")),
+            read_only,
         )
 
 

@@ -246,7 +246,7 @@ def _check_state_vector(data: bytes) -> None:
     cursor = Bytes(data)
     for _ in range(cursor.varint()):
         cursor.varint(CLIENT_ID_MAX)
-        cursor.varint()
+        cursor.varint(CLOCK_MAX)
     if not cursor.is_at_end:
         raise WireError("bytes after the end of a state vector", code="trailing_bytes")
 

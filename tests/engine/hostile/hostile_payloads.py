@@ -376,6 +376,18 @@ def roots_by_the_thousand(w: World) -> Any:
     return one(*(item(ANY, NEW, n, [1], parent=f"root{n}") for n in range(1025)))
 
 
+@attack("unknown_region", is_open=True)
+def names_without_end(w: World) -> Any:
+    return one(item(STRING, NEW, 0, "x", parent="r" * 129))
+
+
+@attack("too_many_structs")
+def cuts_by_the_thousand(w: World) -> Any:
+    """Every second unit deleted: the document would hold twenty thousand pieces where the update has one."""
+    ranges = [(2 * n, 2 * n + 1) for n in range(20_001)]
+    return one(item(STRING, NEW, 0, "xy" * 20_001, origin=w.text), deletes={NEW: ranges})
+
+
 # -- ids and clocks ----------------------------------------------------------------------------------------------
 
 
@@ -423,9 +435,9 @@ def ids_of_authorities(w: World) -> Any:
     ]
 
 
-@attack("retired_client", setup=lambda w: w.hub.ledger.retire([NEW], "refused"))
+@attack("retired_client", setup=lambda w: w.hub.ledger.retire([NEW, EVE], "refused"))
 def ids_that_were_retired(w: World) -> Any:
-    return one(item(STRING, NEW, 0, "x", origin=w.text))
+    return [one(item(STRING, NEW, 0, "x", origin=w.text)), one(item(STRING, EVE, 4, "x", origin=w.text))]
 
 
 @attack("unknown_reference")

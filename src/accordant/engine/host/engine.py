@@ -189,8 +189,9 @@ class Engine:
         """One agent's handle on a document, created when missing.
 
         `agent` is the name under which everything is recorded; a second handle under the same name ends the first, unless both
-        say `shared=True` (members of a pool). A `read_only` handle's writes are denied. `roles` count in `allow=` rules. `lease_s`: the handle's session ends when it makes
-        no call for so long; None: it lives until closed. Raises `Invalid`, `NoAuthority`, `StoreError`.
+        say `shared=True` (members of a pool). A `read_only` handle's writes are denied. `roles` count in `allow=` rules.
+        `lease_s`: the handle's session ends when it makes no call for so long; None: it lives until closed. Raises `Invalid`,
+        `NoAuthority`, `StoreError`.
         """
         cls: type[Document] = Document if document is None else document
         if not (isinstance(cls, type) and issubclass(cls, Document)):

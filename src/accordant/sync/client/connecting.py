@@ -58,6 +58,7 @@ def connect(
     agent: str,
     roles: Iterable[str] = (),
     shared: bool = False,
+    read_only: bool = False,
     lease_s: float | None = None,
 ) -> Connecting[D]: ...
 
@@ -72,6 +73,7 @@ def connect(
     agent: str,
     roles: Iterable[str] = (),
     shared: bool = False,
+    read_only: bool = False,
     lease_s: float | None = None,
 ) -> Connecting[Document]: ...
 
@@ -85,6 +87,7 @@ def connect(
     agent: str,
     roles: Iterable[str] = (),
     shared: bool = False,
+    read_only: bool = False,
     lease_s: float | None = None,
 ) -> Connecting[Any]:
     """The same handle as `Engine.open` gives, on a document of the server at `url` (`ws://127.0.0.1:8765`).
@@ -104,5 +107,5 @@ def connect(
     path = "/".join(quote(one, safe="") for one in (*key.namespace.segments, key.name))
     lease_ms = None if lease_s is None else int(lease_s * 1000)
     schema = cls.__schema__ if cls.__schema__.regions else None
-    hello = Hello(segment(agent), frozenset(map(segment, roles)), shared, lease_ms, schema)
+    hello = Hello(segment(agent), frozenset(map(segment, roles)), shared, lease_ms, schema, None, read_only)
     return Connecting(cls, f"{url.rstrip('/')}/sync/{path}", key, hello)

@@ -56,6 +56,12 @@ class Seat:
         while len(self._submitted) > SUBMISSIONS_REMEMBERED:
             self._submitted.popitem(last=False)
 
+    @property
+    def ends_with_its_connection(self) -> bool:
+        """Whether nobody has ended the session on purpose: only then may its client join again by itself."""
+        host = self.host
+        return host.is_closed or host.machine.sessions.get(self.joined.session) is not None
+
     def welcome(self, resumed: bool, grace_s: float) -> Welcome:
         """What the client is told."""
         joined = self.joined
@@ -134,7 +140,7 @@ class Seats:
         if hello.schema is not None and hello.schema.regions:
             await host.call(Declare(hello.schema, hello.agent, trusted=False))
         session = uuid.uuid4().hex
-        join = Join(session, hello.agent, hello.roles, Auth.ASSERTED, hello.shared, hello.lease_ms)
+        join = Join(session, hello.agent, hello.roles, Auth.ASSERTED, hello.shared, hello.lease_ms, hello.read_only)
         try:
             joined = await host.call(join)
         except asyncio.CancelledError:
@@ -148,7 +154,8 @@ class Seats:
         session = seat.joined.session
         if self._seats.pop(session, None) is None:
             return
-        self._lapsed[session] = None
+        if seat.ends_with_its_connection:
+            self._lapsed[session] = None
         while len(self._lapsed) > SESSIONS_LAPSED_KEPT:
             self._lapsed.popitem(last=False)
         self._end(seat.host, session)
