@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pycrdt
+from measuring import Row, is_quick, report
 
 from accordant import Document, Engine, Namespace, Text
 from accordant.engine import gate
@@ -21,7 +22,6 @@ from accordant.engine.machine import Machine
 from accordant.engine.state import DocumentState
 from accordant.types.limits import AUTHORITY_ID_MIN
 from accordant.types.namespaces import DocumentKey
-from measuring import Row, is_quick, report
 
 PLACE = Namespace.task("bench", "gate")
 RUN = 120

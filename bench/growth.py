@@ -10,8 +10,9 @@ import asyncio
 import time
 from pathlib import Path
 
-from accordant import Document, Engine, Guarded, Log, Namespace
 from measuring import Row, folder, is_quick, percentile, report
+
+from accordant import Document, Engine, Guarded, Log, Namespace
 
 WINDOW = 200
 

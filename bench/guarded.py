@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from accordant import Conflict, Counter, Document, Engine, Guarded, GuardedMap, Log, Namespace
 from measuring import Row, folder, is_quick, report
+
+from accordant import Conflict, Counter, Document, Engine, Guarded, GuardedMap, Log, Namespace
 
 PLACE = Namespace.task("bench", "guarded")
 THINK_S = 0.001

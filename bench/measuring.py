@@ -74,7 +74,12 @@ def report(name: str, rows: list[Row]) -> None:
     widths = [max(len(column), *(len(row[n]) for row in cells)) for n, column in enumerate(columns)]
     print("  ".join(column.ljust(width) for column, width in zip(columns, widths, strict=True)))
     for row in cells:
-        print("  ".join(cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(row, widths, strict=True))))
+        print(
+            "  ".join(
+                cell.rjust(width) if n else cell.ljust(width)
+                for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+        )
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
     print(json.dumps({"bench": name, "quick": is_quick(), "machine": machine, "rows": rows}))
 

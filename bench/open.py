@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import apsw
+from measuring import Row, folder, is_quick, report, resident_mib
 
 from accordant import Document, Engine, Guarded, Log, Namespace, Text
-from measuring import Row, folder, is_quick, report, resident_mib
 
 PLACE = Namespace.task("bench", "open")
 SMALL_DOCUMENTS = 200

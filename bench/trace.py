@@ -3,7 +3,8 @@
 `python bench/trace.py [--quick] [--trace FILE]`. The file is editing-traces' automerge-paper.json.gz ({startContent,
 endContent, txns: [{time, patches: [[position, deleted, inserted]]}]}); by default the one in ../shared/data/traces beside
 this repository. The trace is one sequence; wherever its author paused for a while, and at the latest after a thousand edits,
-the next of three plain Yjs peers takes over, having fetched what the others wrote. At the end the text must be byte-equal to the recorded one.
+the next of three plain Yjs peers takes over, having fetched what the others wrote. At the end the text must be byte-equal
+to the recorded one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pycrdt
+from measuring import Row, folder, is_quick, peak_mib, report
 
 from accordant import Document, Engine, Namespace, Text
 from accordant.engine.commands import Declare, Join, Sync, Update
@@ -27,7 +29,6 @@ from accordant.engine.state import DocumentState
 from accordant.types.limits import AUTHORITY_ID_MIN
 from accordant.types.namespaces import DocumentKey
 from accordant.types.regions import Kind
-from measuring import Row, folder, is_quick, peak_mib, report
 
 TRACE = Path(__file__).resolve().parents[2] / "shared" / "data" / "traces" / "automerge-paper.json.gz"
 PLACE = Namespace.task("bench", "trace")

@@ -6,7 +6,6 @@ import random
 
 import pycrdt
 import pytest
-from worlds import TASK, in_loop
 
 from accordant import Document, Engine, Log, Text
 from accordant.engine.appending import Appender, Tails
@@ -16,6 +15,7 @@ from accordant.engine.structs import GC, STRING
 from accordant.engine.update import decode_update
 from accordant.types.limits import TEXT_RUN_UNITS_MAX
 from accordant.types.namespaces import DocumentKey
+from worlds import TASK, in_loop
 
 KEY = DocumentKey.of(TASK, "brief")
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 
 import pycrdt
 import pytest
 
 from accordant import Denied, Document, Engine, Fenced, Guarded, Invalid, Log, NoAuthority, StoreError, Text, region
-from accordant.engine.commands import Join, Sync, Update
+from accordant.engine.commands import Audit, Join, Sync, Update
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.contract import Commit, Outcome
 from accordant.engine.stores.memory import MemoryStore
+from accordant.engine.structs import STRING, Struct
+from accordant.engine.update_writer import encode_update
 from accordant.types.namespaces import DocumentKey
 from worlds import TASK, in_loop
 
@@ -269,3 +272,48 @@ async def test_a_log_that_had_items_before_it_was_declared() -> None:
         with pytest.raises(Invalid) as mismatch:
             await engine.open(Wrong, TASK, "brief", agent="b")
         assert mismatch.value.code == "schema_mismatch"
+
+
+@in_loop
+async def test_insertions_that_make_replicas_disagree_are_found_and_healed() -> None:
+    """Neighbours named in the wrong order pass the gate; the audit writes the text anew, and all replicas agree again."""
+    disagreed = 0
+    for seed in range(20):
+        async with Engine() as engine:
+            a = await engine.open(Brief, TASK, "brief", agent="a")
+            host = await engine.host(KEY)
+            dice = random.Random(seed)
+            live = host.machine.state.replica
+            ids: list[tuple[int, int]] = []
+            for client, shown in ((3, "abc"), (5, "de"), (9, "fgh")):
+                await host.call(Join(f"s{client}", f"peer{client}"))
+                doc = pycrdt.Doc(client_id=client)
+                for letter in shown:
+                    doc.apply_update(await host.call(Sync(doc.get_state())))
+                    text, before = doc.get("draft", type=pycrdt.Text), doc.get_state()
+                    text.insert(dice.randint(0, len(text)), letter)
+                    ids.append((client, len([one for one in ids if one[0] == client])))
+                    await host.call(Update(f"s{client}", doc.get_update(before)))
+            clocks: dict[int, int] = {}
+            for n in range(40):
+                client = dice.choice([0, 2, 4, 6, 8, 12])
+                origin, right = dice.sample(ids, 2)
+                clock = clocks.get(client, 0)
+                struct = Struct(STRING, client, clock, 1, origin, right, None, None, chr(65 + n), 0)
+                if clock == 0:
+                    await host.call(Join(f"evil{client}", f"evil{client}"))
+                await host.call(Update(f"evil{client}", encode_update({client: [struct]})))
+                clocks[client] = clock + 1
+                ids.append((client, clock))
+            fresh = pycrdt.Doc()
+            fresh.apply_update(live.encode())
+            before_audit = (await a.draft.read()).value
+            diverged = str(fresh.get("draft", type=pycrdt.Text)) != before_audit
+            disagreed += diverged
+            assert await host.call(Audit()) == (["draft"] if diverged else [])
+            assert await host.call(Audit()) == []
+            assert (await a.draft.read()).value == before_audit
+            fresh = pycrdt.Doc()
+            fresh.apply_update(await host.call(Sync()))
+            assert str(fresh.get("draft", type=pycrdt.Text)) == before_audit
+    assert disagreed

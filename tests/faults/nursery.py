@@ -11,8 +11,9 @@ import json
 import os
 import sys
 
-from accordant import Engine
 from writing import write_all
+
+from accordant import Engine
 
 
 async def storm(path: str, acknowledgements: str, prefix: str) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import apsw
 import pytest
 from powercut_vfs import Disk
+from writing import KEY, PLACE, Books, appending, check, session_of, write_all
 
 from accordant import Engine, NoAuthority, StoreError
 from accordant.engine.commands import Submit
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.engine.stores.sqlite_schema import FORMAT
 from accordant.types.commands import Committed
-from writing import KEY, PLACE, Books, appending, check, session_of, write_all
 
 HERE = Path(__file__).parent
 

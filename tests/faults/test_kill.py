@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from writing import AGENTS, check, read_log, retry
 
 from accordant import Engine
-from writing import AGENTS, check, read_log, retry
 
 HERE = Path(__file__).parent
 KILLS = 50
@@ -80,9 +80,7 @@ def in_flight(acknowledged: list[str], prefix: str) -> list[str]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", range(KILLS // KILLS_PER_FILE))
-def test_a_kill_loses_nothing_that_was_acknowledged(
-    nursery: subprocess.Popen[str], tmp_path: Path, seed: int
-) -> None:
+def test_a_kill_loses_nothing_that_was_acknowledged(nursery: subprocess.Popen[str], tmp_path: Path, seed: int) -> None:
     """After each kill the next engine takes over at once and finds every acknowledged write, once, and a log that folds."""
     print(f"seed {seed}")
     dice, path = random.Random(seed), tmp_path / "state.db"

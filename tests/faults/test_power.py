@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from powercut_vfs import Disk
+from writing import check, read_log, retry, write_all
 
 from accordant import Engine
 from accordant.engine.host import document_host
 from accordant.engine.stores import sqlite_threads
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.engine.stores.sqlite_database import Durability
-from writing import check, read_log, retry, write_all
 
 SEEDS = 30
 CUTS_EACH = 6

@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pure_world import World, claim_write, commit_write, delete_write
 
 from accordant.engine.commands import Submit
 from accordant.engine.machine import Machine
@@ -20,7 +21,6 @@ from accordant.types.entries import EntryKind
 from accordant.types.errors import AccordantError, Conflict, Denied, EpochChanged, Fenced
 from accordant.types.readings import Token
 from accordant.types.regions import Kind, RegionSpec, Schema
-from pure_world import World, claim_write, commit_write, delete_write
 
 SCHEMA = Schema(
     "Model", {"account": RegionSpec("account", Kind.GUARDED), "tasks": RegionSpec("tasks", Kind.GUARDED_MAP)}
@@ -208,7 +208,9 @@ class GuardedModel(RuleBasedStateMachine):
         session, _ = self._pick(self.known, who)
         path, token = self._pick(self.readings, which)
         self._act(session)
-        self.world.do_and_lose(Submit(session, Submission((self._write(path, token, value, False),), self.world.new_id())))
+        self.world.do_and_lose(
+            Submit(session, Submission((self._write(path, token, value, False),), self.world.new_id()))
+        )
 
     # -- claims -----------------------------------------------------------------------------------------------
 
@@ -288,9 +290,7 @@ class GuardedModel(RuleBasedStateMachine):
         return options[-1 - index % len(options)]
 
     def _expire(self) -> None:
-        self.members = {
-            m.id: m for m in self.members.values() if m.expires_at is None or m.expires_at > self.world.now
-        }
+        self.members = {m.id: m for m in self.members.values() if m.expires_at is None or m.expires_at > self.world.now}
         self.saved.setdefault(len(self.world.log), copy.deepcopy(self.cells))
 
     def _act(self, session: str) -> Member | None:
@@ -346,9 +346,7 @@ class GuardedModel(RuleBasedStateMachine):
                 assert last.info["beaten_by"] == {"actor": cell.by, "version": cell.version}
                 assert last.ops[0].read == token.version
 
-    def _landed(
-        self, path: str, value: Any, delete: bool, agent: str, version: int, member: Member | None
-    ) -> None:
+    def _landed(self, path: str, value: Any, delete: bool, agent: str, version: int, member: Member | None) -> None:
         cell = self.cells[path]
         cell.value, cell.is_set = (None, False) if delete else (value, True)
         if delete or self._holder(cell) is None:

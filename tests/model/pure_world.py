@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from accordant.engine.commands import Command, Declare, FenceAgent, Join, Joined, Leave, Submit
 from accordant.engine.commands import Ask as AskCommand
+from accordant.engine.commands import Command, Declare, FenceAgent, Join, Joined, Leave, Submit
 from accordant.engine.machine import Machine
 from accordant.engine.state import DocumentState
 from accordant.types.commands import Question, ReadAnswer, Submission, Write

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from pure_world import World, claim_write, commit_write
 
 from accordant import Conflict, Denied, Document, Engine, Fenced, GuardedMap, Invalid, Namespace
 from accordant.engine import guard
@@ -20,7 +21,6 @@ from accordant.types.commands import Committed
 from accordant.types.errors import AccordantError
 from accordant.types.readings import Token
 from accordant.types.regions import Kind, RegionSpec, Schema
-from pure_world import World, claim_write, commit_write
 
 SCHEMA = Schema("Board", {"tasks": RegionSpec("tasks", Kind.GUARDED_MAP)})
 AGENTS = 20
@@ -99,9 +99,7 @@ class Race:
         belief = self.beliefs.get(agent)
         if belief is None:
             return
-        reply = self.world.submit(
-            belief.session, claim_write("tasks", "one", TTL_MS / 1_000, "renew", belief.token)
-        )
+        reply = self.world.submit(belief.session, claim_write("tasks", "one", TTL_MS / 1_000, "renew", belief.token))
         if belief.until > self.world.now:
             assert isinstance(reply, Committed), reply
             assert reply.answers[0] is not None

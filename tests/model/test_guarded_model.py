@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from guarded_model import GuardedModel
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -21,7 +22,6 @@ from accordant.types.commands import Submission, Write
 from accordant.types.entries import Entry
 from accordant.types.errors import Fenced
 from accordant.types.readings import Token
-from guarded_model import GuardedModel
 
 THOROUGH = settings(
     max_examples=250,
@@ -105,7 +105,9 @@ def no_atomicity() -> Iterator[type[Machine]]:
     class OneByOne(Machine):
         def _land(self, session: Session, submission: Submission, now: int, effects: Any) -> Any:
             for n, write in enumerate(submission.writes[:-1]):
-                super()._land(session, replace(submission, writes=(write,), op_id=f"{submission.op_id}.{n}"), now, effects)
+                super()._land(
+                    session, replace(submission, writes=(write,), op_id=f"{submission.op_id}.{n}"), now, effects
+                )
             return super()._land(session, replace(submission, writes=submission.writes[-1:]), now, effects)
 
     yield OneByOne

@@ -65,7 +65,13 @@ STEP = st.one_of(
     st.tuples(st.sampled_from(PEERS), st.one_of(st.just(("pull",)), st.just(("push",)), EDIT, EDIT, EDIT)),
     st.tuples(
         st.sampled_from(HANDLES),
-        st.one_of(EDIT, EDIT, st.tuples(st.just("compact"), st.integers(0, 2), st.none()), st.just(("commit", 0, 0)), st.just(("retitle", 0, 0))),
+        st.one_of(
+            EDIT,
+            EDIT,
+            st.tuples(st.just("compact"), st.integers(0, 2), st.none()),
+            st.just(("commit", 0, 0)),
+            st.just(("retitle", 0, 0)),
+        ),
     ),
 )
 STEPS = st.lists(STEP, min_size=5, max_size=60)

@@ -55,7 +55,8 @@ def test_the_three_shapes() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", ".", "..", " a", "a ", "a/b", "a\\b", "a\0b", "a\nb", "e\u0301", "\u200b", "a\u202e", "x" * 129, "\ud800"]
+    "bad",
+    ["", ".", "..", " a", "a ", "a/b", "a\\b", "a\0b", "a\nb", "e\u0301", "\u200b", "a\u202e", "x" * 129, "\ud800"],
 )
 def test_a_name_that_could_be_mistaken_is_refused(bad: str) -> None:
     """Never repaired: refused, wherever it stands."""
@@ -70,7 +71,8 @@ def test_a_name_that_could_be_mistaken_is_refused(bad: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "acme", "acme/task", "acme/tasks/x", "acme/task/x/y", "system/task/x", "system/shared/", "/task/x", "acme//x"]
+    "path",
+    ["", "acme", "acme/task", "acme/tasks/x", "acme/task/x/y", "system/task/x", "system/shared/", "/task/x", "acme//x"],
 )
 def test_anything_but_the_three_shapes_is_refused(path: str) -> None:
     """A partial tuple is not a namespace."""

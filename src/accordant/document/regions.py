@@ -94,7 +94,9 @@ class Region:
         return self._load(value)
 
     def _reading(self, answer: ReadAnswer) -> Reading[Any]:
-        return Reading(self._loaded(answer.value), answer.token.version, answer.token, answer.path, answer.by, answer.at)
+        return Reading(
+            self._loaded(answer.value), answer.token.version, answer.token, answer.path, answer.by, answer.at
+        )
 
     def fresh(self, conflict: Conflict) -> Conflict:
         """The conflict with its value as the region's type and a fresh reading to derive from."""

@@ -28,7 +28,9 @@ def region_spec(state: DocumentState, name: str, kind: Kind) -> RegionSpec:
     if spec.kind is not kind:
         raise Invalid(f"{name} is a {spec.kind.value} region, not a {kind.value}", code="wrong_kind", path=name)
     if kind.is_guarded and "/" in name:
-        raise Invalid(f"{name!r} cannot name a guarded region: a slash parts a region from its key", code="bad_region_name")
+        raise Invalid(
+            f"{name!r} cannot name a guarded region: a slash parts a region from its key", code="bad_region_name"
+        )
     root = state.ledger.roots.get(name)
     if not kind.is_guarded and root is not None and 0 <= root.shape != ROOT_SHAPES[kind]:
         raise Invalid(f"{name} holds something else than a {kind.value}", code="wrong_kind", path=name)

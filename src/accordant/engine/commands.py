@@ -10,6 +10,7 @@ from accordant.types.regions import Schema
 
 __all__ = [
     "Ask",
+    "Audit",
     "Command",
     "Declare",
     "FenceAgent",
@@ -123,8 +124,14 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """Does a replica that gets the whole document at once agree with one that saw every update? Where it does not, the
+    region is written anew; answers the names of those regions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing but the passing of time: ends sessions whose lease has run out."""
 
 
-Command = Join | Leave | FenceAgent | Declare | Ask | Submit | Update | Quarantine | Sync | Outline | Tick
+Command = Join | Leave | FenceAgent | Declare | Ask | Submit | Update | Quarantine | Sync | Outline | Audit | Tick

@@ -97,7 +97,7 @@ class Replica:
 
     def encode(self, state_vector: bytes | None = None) -> bytes:
         """Everything that a peer with this state vector lacks; everything at all for None."""
-        return bytes(self._doc.get_update(state_vector))
+        return bytes(self._guarded_call(self._doc.get_update, state_vector))
 
     def _take(self) -> bytes | None:
         updates = [update for update in self._emitted if update != EMPTY_UPDATE]

@@ -21,7 +21,7 @@ from accordant.engine.ranges import Ranges
 from accordant.engine.update import Id
 from accordant.types.errors import StoreError
 
-__all__ = ["Client", "Container", "Found", "Ledger", "Place", "Shape"]
+__all__ = ["Client", "Container", "Found", "Ledger", "Place", "Shape", "contains", "is_counted"]
 
 VERSION: Final = b"\x01"
 

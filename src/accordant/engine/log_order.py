@@ -102,7 +102,9 @@ class LogOrder:
             return
         place = 0 if new[0].origin is None else self._index(new[0].origin) + 1
         for slot in new:
-            slot.is_folded = place < len(self._slots)  # with nothing after it, its right origin is empty like an append's
+            slot.is_folded = place < len(
+                self._slots
+            )  # with nothing after it, its right origin is empty like an append's
         self._slots[place:place] = new
         self.live += len(new)
 

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accordant.engine import gate
-from accordant.engine.answers import Answers, OrderLost, region_spec
+from accordant.engine.answers import Answers, OrderLost
+from accordant.engine.audit import diverging, rewrite
 from accordant.engine.commands import (
     Ask,
+    Audit,
     Command,
     Declare,
     FenceAgent,
@@ -30,20 +32,19 @@ from accordant.engine.commands import (
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.denials import Denials, beaten_by
 from accordant.engine.effects import Effects, Published
-from accordant.engine.guard import Field, Reader, check_basis, judge
-from accordant.engine.guarded_root import is_field, row, show
-from accordant.engine.merge import Merge
+from accordant.engine.guard import Reader
+from accordant.engine.guarded_root import is_field, row
+from accordant.engine.landing import Landing
 from accordant.engine.outline import outline
 from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
-from accordant.engine.update_writer import encode_update
-from accordant.types.commands import Committed, ReadAnswer, Submission, Write
+from accordant.types.commands import Committed, ReadAnswer, Submission
 from accordant.types.entries import Entry, EntryKind, OpRecord
-from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid
-from accordant.types.limits import KEY_CHARS_MAX
-from accordant.types.regions import Kind, RegionSpec, Schema
+from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, WireError
+from accordant.types.limits import REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
+from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
 from accordant.types.values import storable
 
 __all__ = ["LiveStateBroken", "Machine"]
@@ -107,10 +108,15 @@ class Machine:
             case Quarantine():
                 return self._quarantine(command, now, effects)
             case Sync():
-                return self.state.replica.encode(command.state_vector)
+                try:
+                    return self.state.replica.encode(command.state_vector)
+                except ReplicaBroken as error:  # encoding changes nothing: it is the state vector that is broken
+                    raise WireError(f"not a state vector: {error}") from error
             case Outline():
                 self._living(command.session, now)
                 return outline(self.state)
+            case Audit():
+                return self._audit(now, effects)
             case Tick():
                 return None
 
@@ -232,98 +238,28 @@ class Machine:
             raise
 
     def _land(self, session: Session, submission: Submission, now: int, effects: Effects) -> Committed:
-        reader, offset = self._reader(session, now), self.head + 1
-        check_basis(submission.derived_from, reader, self.state.version_of)
-        merge = Merge(self.state, reader, offset)
-        ops: list[OpRecord] = []
-        refs: list[tuple[str, ...]] = []
-        guards: dict[str, int] = {}
-        for write in submission.writes:
-            spec = self._permitted(session, write)
-            if spec.kind.is_guarded:
-                if write.path in guards:
-                    raise Invalid(f"one submission writes {write.path} once", code="twice_in_one", path=write.path)
-                ops.append(self._judge_guarded(write, spec, reader, ops))
-                guards[write.path] = self._stored_version(write.path)
-                refs.append(())
-            else:
-                op, made = merge.prepare(write, spec)
-                ops.append(op)
-                refs.append(made)
-        update = self._change(merge, ops, session.agent, now)
+        landing = Landing(self.state, session, self._reader(session, now), self.head + 1)
+        landing.prepare(submission)
+        try:
+            update = landing.perform()
+        except ReplicaBroken as error:
+            raise LiveStateBroken(str(error)) from error
         entry = self._entry(
             EntryKind.WRITE,
             session,
             now,
-            ops=tuple(ops),
+            ops=tuple(landing.ops),
             why=submission.why,
             derived_from=tuple((basis.path, basis.token.version) for basis in submission.derived_from),
             op_id=submission.op_id,
             update=update,
         )
-        self._fold_own(entry, guards, effects)
-        for op in ops:
+        self._fold_own(entry, landing.guards, effects)
+        for op in entry.ops:
             self._denials.clear(session.id, op.path)
         answers = self._answers(session)
         after = tuple(answers.field(write) if write.kind.is_guarded else None for write in submission.writes)
-        return Committed(offset, tuple(refs), answers=after)
-
-    def _permitted(self, session: Session, write: Write) -> RegionSpec:
-        spec = region_spec(self.state, write.region, write.kind)
-        operation = "claim" if write.op in ("renew", "release") else write.op
-        if session.read_only or not spec.rules.permits(operation, session.agent, session.roles):
-            raise Denied(
-                f"{session.agent} may not {write.op} {write.path}",
-                code="read_only" if session.read_only else "not_permitted",
-                path=write.path,
-                operation=write.op,
-                agent=session.agent,
-                hint="the region's writers= and allow= say who may",
-            )
-        if write.key is not None and not 0 < len(write.key) <= KEY_CHARS_MAX:
-            raise Invalid(f"a key has 1 to {KEY_CHARS_MAX} characters", code="bad_key", path=write.region)
-        return spec
-
-    def _judge_guarded(self, write: Write, spec: RegionSpec, reader: Reader, before: Sequence[OpRecord]) -> OpRecord:
-        if (write.key is None) is (spec.kind is Kind.GUARDED_MAP):
-            raise Invalid(f"{write.region} is written {'by key' if write.key is None else 'whole'}", code="bad_key")
-        field = self.state.fields.get(write.path, Field())
-        detail = judge(write, field, reader)
-        if write.op == "commit":
-            is_new_key = write.key is not None and not field.is_set
-            if is_new_key and self._keys_after(write.region, before) >= spec.rules.max_items:
-                raise Denied(f"{write.region} holds at most {spec.rules.max_items} keys", code="region_full")
-            detail = {**detail, "value": spec.check(write.args.get("value"))}
-        read = write.expect.version if write.expect is not None else field.version
-        return OpRecord(write.region, write.op, write.key, read, detail)
-
-    def _keys_after(self, region: str, before: Sequence[OpRecord]) -> int:
-        """How many keys a guarded map has after these operations of the same submission."""
-        keys = len(self.state.keyed.get(region, ()))
-        for op in before:
-            if op.region == region and op.detail is not None and "is_set" in op.detail:
-                keys += bool(op.detail["is_set"]) - self.state.fields.get(op.path, Field()).is_set
-        return keys
-
-    def _stored_version(self, path: str) -> int:
-        field = self.state.fields.get(path)
-        return 0 if field is None else field.version
-
-    def _change(self, merge: Merge, ops: Sequence[OpRecord], actor: str, now: int) -> bytes | None:
-        """Make the change on the live document; returns what the document emitted."""
-        replica = self.state.replica
-        try:
-            with replica.change() as emission:
-                if merge.structs:
-                    replica.integrate(encode_update({replica.client_id: merge.structs}))
-                for action in merge.actions:
-                    action(replica, emission)
-                for op in ops:
-                    if is_field(op):
-                        show(self.state, op, self.head + 1, actor, now)
-        except ReplicaBroken as error:
-            raise LiveStateBroken(str(error)) from error
-        return emission.update
+        return Committed(entry.offset, tuple(landing.refs), answers=after)
 
     def _fold_own(self, entry: Entry, guards: Mapping[str, int], effects: Effects) -> None:
         """Fold what we did ourselves, and hand it on to be persisted."""
@@ -398,14 +334,33 @@ class Machine:
         self.state.record(entry, None)
         self._emit(Commit(entry, refused=Refused(update, f"{error.code}: {error.message}", session.agent)), effects)
 
+    def _audit(self, now: int, effects: Effects) -> list[str]:
+        found = diverging(self.state)
+        for name, kind in found:
+            try:
+                with self.state.replica.change() as emission:
+                    rewrite(self.state.replica, name, kind, emission)
+            except ReplicaBroken as error:
+                raise LiveStateBroken(str(error)) from error
+            detail = {"upto": self.head, "count": len(self.state.value(name, kind))}
+            op = OpRecord(name, "compact" if kind is Kind.LOG else "rethink", None, None, detail)
+            why = "a hostile insertion made replicas disagree about the order"
+            entry = Entry(self.head + 1, EntryKind.WRITE, now, ENGINE_ACTOR, ops=(op,), why=why, update=emission.update)
+            self._fold_own(entry, {}, effects)
+        return [name for name, _ in found]
+
     # -- schema -----------------------------------------------------------------------------------------------
 
     def _declare(self, command: Declare, now: int, effects: Effects) -> Schema:
         """Merge a schema in. Kinds of regions that exist cannot change; only the embedding process may change rules."""
         mine = self.state.schema
+        if len(mine.regions) + len(command.schema.regions) > REGIONS_OPEN_MAX:
+            raise Invalid(f"a document has at most {REGIONS_OPEN_MAX} regions", code="too_many_regions")
         added: dict[str, RegionSpec] = {}
         for name, spec in command.schema.regions.items():
             old = mine.region(name)
+            if name == GUARDED_ROOT or not 0 < len(name) <= REGION_NAME_CHARS_MAX or "/" in name:
+                raise Invalid(f"{name[:80]!r} cannot be a region's name", code="bad_region_name")
             if old is not None and old.kind is not spec.kind:
                 raise Invalid(
                     f"{name} is a {old.kind.value} region here, not a {spec.kind.value}",
@@ -413,8 +368,15 @@ class Machine:
                     path=name,
                 )
             root = self.state.ledger.roots.get(name)
-            if old is None and root is not None and not spec.kind.is_guarded and 0 <= root.shape != ROOT_SHAPES[spec.kind]:
-                raise Invalid(f"{name} holds something else than a {spec.kind.value}", code="schema_mismatch", path=name)
+            if (
+                old is None
+                and root is not None
+                and not spec.kind.is_guarded
+                and 0 <= root.shape != ROOT_SHAPES[spec.kind]
+            ):
+                raise Invalid(
+                    f"{name} holds something else than a {spec.kind.value}", code="schema_mismatch", path=name
+                )
             if old is None or command.trusted:
                 added[name] = spec
         shown = {name: spec.describe() for name, spec in added.items()}

@@ -61,7 +61,9 @@ def _render(replica: Replica, ledger: Ledger, region: str, shown: Callable[[Stru
     structs: dict[int, list[Struct]] = {}
     for client, section in update.structs.items():
         structs[client] = [
-            shown(struct) if struct.kind != GC and ledger.place(client, struct.clock).container is root else _gone(struct)
+            shown(struct)
+            if struct.kind != GC and ledger.place(client, struct.clock).container is root
+            else _gone(struct)
             for struct in section
         ]
     return Replica(1, encode_update(structs, update.deletes))

@@ -75,7 +75,7 @@ REGIONS_OPEN_MAX: Final = 1_024
 """Roots in a document without a schema: anybody may create one, so somebody will. Beyond: refused."""
 
 TEXT_RUN_UNITS_MAX: Final = 32_768
-"""Characters (UTF-16 units) that the authority appends as one block: yrs copies a block whenever it grows. Then it begins another."""
+"""UTF-16 units that the authority appends as one block: yrs copies a block whenever it grows. Beyond: another block begins."""
 
 BULK_CHUNK: Final = 200
 """Items per transaction in a bulk insert (pycrdt is quadratic in one transaction); more are chunked by the engine."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from accordant.engine.commands import Ask, Command, Outline, Quarantine, Sync
+from accordant.engine.commands import Ask, Audit, Command, Outline, Quarantine, Sync
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.effects import Effects, Published
 from accordant.engine.machine import LiveStateBroken, Machine
@@ -450,6 +450,7 @@ class DocumentHost:
         task = asyncio.create_task(self._keep(machine.head, state))
         self._checkpoints.add(task)
         task.add_done_callback(self._checkpoints.discard)
+        self._inbox.append(_Pending(Audit(), asyncio.get_running_loop().create_future()))
 
     async def _keep(self, offset: int, state: bytes) -> None:
         try:

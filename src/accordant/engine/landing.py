@@ -1,0 +1,102 @@
+"""One submission on its way into the document: judged whole, then performed whole.
+
+`prepare` asks everything that can be refused, against the state as it is and what the submission itself did before; only when
+all of it may land does `perform` touch the replica.
+"""
+
+from __future__ import annotations
+
+from accordant.engine.answers import region_spec
+from accordant.engine.guard import Field, Reader, check_basis, judge
+from accordant.engine.guarded_root import is_field, show
+from accordant.engine.merge import Merge
+from accordant.engine.sessions import Session
+from accordant.engine.state import DocumentState
+from accordant.engine.update_writer import encode_update
+from accordant.types.commands import Submission, Write
+from accordant.types.entries import OpRecord
+from accordant.types.errors import Denied, Invalid
+from accordant.types.limits import KEY_CHARS_MAX
+from accordant.types.regions import Kind, RegionSpec
+
+__all__ = ["Landing"]
+
+
+class Landing:
+    """`ops` for the audit, `guards` (path -> version that the store must find), `refs` per write; all as of `offset`."""
+
+    def __init__(self, state: DocumentState, session: Session, reader: Reader, offset: int) -> None:
+        self._state = state
+        self._session = session
+        self._reader = reader
+        self._offset = offset
+        self._merge = Merge(state, reader, offset)
+        self.ops: list[OpRecord] = []
+        self.refs: list[tuple[str, ...]] = []
+        self.guards: dict[str, int] = {}
+
+    def prepare(self, submission: Submission) -> None:
+        """Judge all writes; raises the typed error of the first that may not land, and has changed nothing."""
+        check_basis(submission.derived_from, self._reader, self._state.version_of)
+        for write in submission.writes:
+            spec = self._permitted(write)
+            if spec.kind.is_guarded:
+                self.ops.append(self._judged(write, spec))
+                self.refs.append(())
+            else:
+                op, refs = self._merge.prepare(write, spec)
+                self.ops.append(op)
+                self.refs.append(refs)
+
+    def perform(self) -> bytes | None:
+        """Make the change on the live document; returns what it emitted. Raises `ReplicaBroken`."""
+        replica = self._state.replica
+        with replica.change() as emission:
+            if self._merge.structs:
+                replica.integrate(encode_update({replica.client_id: self._merge.structs}))
+            for action in self._merge.actions:
+                action(replica, emission)
+            for op in self.ops:
+                if is_field(op):
+                    show(self._state, op, self._offset, self._session.agent, self._reader.now)
+        return emission.update
+
+    def _permitted(self, write: Write) -> RegionSpec:
+        spec, session = region_spec(self._state, write.region, write.kind), self._session
+        operation = "claim" if write.op in ("renew", "release") else write.op
+        if session.read_only or not spec.rules.permits(operation, session.agent, session.roles):
+            raise Denied(
+                f"{session.agent} may not {write.op} {write.path}",
+                code="read_only" if session.read_only else "not_permitted",
+                path=write.path,
+                operation=write.op,
+                agent=session.agent,
+                hint="the region's writers= and allow= say who may",
+            )
+        if write.key is not None and not 0 < len(write.key) <= KEY_CHARS_MAX:
+            raise Invalid(f"a key has 1 to {KEY_CHARS_MAX} characters", code="bad_key", path=write.region)
+        return spec
+
+    def _judged(self, write: Write, spec: RegionSpec) -> OpRecord:
+        if (write.key is None) is (spec.kind is Kind.GUARDED_MAP):
+            raise Invalid(f"{write.region} is written {'by key' if write.key is None else 'whole'}", code="bad_key")
+        if write.path in self.guards:
+            raise Invalid(f"one submission writes {write.path} once", code="twice_in_one", path=write.path)
+        field = self._state.fields.get(write.path, Field())
+        detail = judge(write, field, self._reader)
+        if write.op == "commit":
+            is_new_key = write.key is not None and not field.is_set
+            if is_new_key and self._keys_by_now(write.region) >= spec.rules.max_items:
+                raise Denied(f"{write.region} holds at most {spec.rules.max_items} keys", code="region_full")
+            detail = {**detail, "value": spec.check(write.args.get("value"))}
+        self.guards[write.path] = field.version
+        read = write.expect.version if write.expect is not None else field.version
+        return OpRecord(write.region, write.op, write.key, read, detail)
+
+    def _keys_by_now(self, region: str) -> int:
+        """How many keys a guarded map has after what this submission did before."""
+        keys = len(self._state.keyed.get(region, ()))
+        for op in self.ops:
+            if op.region == region and op.detail is not None and "is_set" in op.detail:
+                keys += bool(op.detail["is_set"]) - self._state.fields.get(op.path, Field()).is_set
+        return keys
