@@ -11,7 +11,7 @@ from accordant import Conflict, Counter, Denied, Document, Engine, Log, LogItem,
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.verify import verify
 from accordant.types.namespaces import DocumentKey
-from raw_peer import RawPeer
+from offline_peer import RawPeer
 
 PLACE = Namespace.task("acme", "q3")
 KEY = DocumentKey.of(PLACE, "shelf")
@@ -97,18 +97,43 @@ def test_a_compaction_leaves_later_items_alone() -> None:
     run(scenario)
 
 
+def test_a_large_compaction_stands_before_whatever_comes_late() -> None:
+    """A fold of many items is in order at the front, even against a peer of a small id that had seen none of it."""
+
+    async def scenario(engine: Engine) -> None:
+        curator = await opened(engine, "curator", "curator")
+        peers = [await peer_of(engine, f"peer-{n}", client) for n, client in enumerate((7, 2**52))]
+        for life in range(3):
+            await curator.lines.extend([f"{life} {n}" for n in range(20)])
+            for peer in peers:
+                await peer.pull()
+            folded = [f"fold {life} {n}" for n in range(450)]
+            await curator.lines.compact(lambda items, folded=folded: folded)
+            for peer in peers:
+                peer.append(f"late {life} of {peer.name}")
+                await peer.push()
+            reading = await curator.lines.read()
+            assert reading.value[:450] == folded
+            assert sorted(reading.value[450:]) == [f"late {life} of peer-0", f"late {life} of peer-1"]
+            assert [entry.by for entry in reading.entries[450:]] == [text[-6:] for text in reading.value[450:]]
+
+    run(scenario)
+
+
 def test_of_concurrent_compactions_one_wins() -> None:
     """The second fold is told of the first; nothing is folded twice."""
 
     async def scenario(engine: Engine) -> None:
         one, other = await opened(engine, "one", "curator"), await opened(engine, "other", "curator")
         await one.lines.extend(["a", "b"])
-        read = [0]
+        seen: list[Sequence[LogItem[str]]] = []
+        both_have_read = asyncio.Event()
 
         async def fold(items: Sequence[LogItem[str]]) -> list[str]:
-            read[0] += 1
-            while read[0] < 2:
-                await asyncio.sleep(0)
+            seen.append(items)
+            if len(seen) == 2:
+                both_have_read.set()
+            await both_have_read.wait()
             return ["".join(item.value for item in items)]
 
         replies = await asyncio.gather(one.lines.compact(fold), other.lines.compact(fold), return_exceptions=True)

@@ -23,7 +23,7 @@ from accordant.engine.state import DocumentState
 from accordant.types.entries import Entry
 from accordant.types.namespaces import DocumentKey
 from accordant.types.regions import GUARDED_ROOT, Kind
-from raw_peer import RawPeer
+from offline_peer import RawPeer
 
 PLACE = Namespace.task("acme", "q3")
 KEY = DocumentKey.of(PLACE, "brief")
