@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -289,17 +290,21 @@ asyncio.run(play())
 """
 
 
+@pytest.fixture
+def everybodys_folder() -> Iterator[Path]:
+    """A folder that every user can enter, which those for tests are not."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+        Path(name).chmod(0o700)
+
+
 @pytest.mark.parametrize("closed", ["file", "folder"])
-def test_a_read_only_place_is_named(tmp_path: Path, closed: str) -> None:
+def test_a_read_only_place_is_named(everybodys_folder: Path, tmp_path: Path, closed: str) -> None:
     """Where this user may not write, the error says so, for a file and for a folder."""
-    folder = tmp_path / "closed"
-    folder.mkdir()
-    path = folder / "state.db"
+    path = everybodys_folder / "state.db"
     make(path)
     path.chmod(0o444 if closed == "file" else 0o666)
-    folder.chmod(0o777 if closed == "file" else 0o555)
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
+    everybodys_folder.chmod(0o777 if closed == "file" else 0o555)
     command = [sys.executable, "-c", READ_ONLY, str(path), str(tmp_path / "other.db")]
     output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert output.stdout.startswith("store_read_only False let this user write"), output

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from offline_peer import RawPeer
 
 from accordant import Conflict, Counter, Denied, Document, Engine, Log, LogItem, Map, Namespace, UnionSet, region
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.verify import verify
 from accordant.types.namespaces import DocumentKey
-from offline_peer import RawPeer
 
 PLACE = Namespace.task("acme", "q3")
 KEY = DocumentKey.of(PLACE, "shelf")

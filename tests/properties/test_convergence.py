@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from offline_peer import RawPeer
 
 from accordant import Conflict, Counter, Document, Engine, Guarded, Log, Map, Namespace, Text, UnionSet, region
 from accordant.engine.crdt import Replica
@@ -23,7 +24,6 @@ from accordant.engine.state import DocumentState
 from accordant.types.entries import Entry
 from accordant.types.namespaces import DocumentKey
 from accordant.types.regions import GUARDED_ROOT, Kind
-from offline_peer import RawPeer
 
 PLACE = Namespace.task("acme", "q3")
 KEY = DocumentKey.of(PLACE, "brief")

@@ -10,12 +10,12 @@ from typing import Any
 
 import pycrdt
 import pytest
+from offline_peer import RawPeer
 
 from accordant import Document, Engine, Namespace, Text
 from accordant.engine.commands import Sync
 from accordant.engine.host.verify import verify
 from accordant.types.namespaces import DocumentKey
-from offline_peer import RawPeer
 
 TRACE = Path(__file__).resolve().parents[3] / "shared" / "data" / "traces" / "automerge-paper.json.gz"
 EDITS = 10_000

@@ -61,6 +61,9 @@ class Port(Protocol):
     async def ask(self, question: Question) -> ReadAnswer:
         """Answer at a durable version."""
 
+    async def turn(self, question: Question) -> ReadAnswer:
+        """Answer when it is our turn among those who are about to change this path. No lock: see `engine.host.lines`."""
+
     async def submit(self, submission: Submission) -> Committed:
         """Land all writes in one entry, durably, or raise and change nothing."""
 

@@ -7,8 +7,6 @@ the readings a write was derived from, all of which must still be current (I5).
 from __future__ import annotations
 
 import inspect
-import random
-from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -142,20 +140,17 @@ class _GuardedFace(Region):
         derived_from: Readings,
         attempts: int,
     ) -> Reading[Any]:
-        reading = self._reading(await self._ask(key))
         bases = tuple(derived_from)
         for attempt in range(1, attempts + 1):
+            reading = self._reading(await self._port.turn(Question(self.name, self.kind, key)))
             value = derive(reading.value)
             if inspect.isawaitable(value):
                 value = await value
             try:
                 return await self._commit("commit", key, reading, why, bases, value=self.spec.dump(value))
-            except Conflict as conflict:
-                if attempt == attempts or "reading" not in conflict.fields:
+            except Conflict:
+                if attempt == attempts:
                     raise
-                # Read after the pause, not before it: what the conflict tells is old by then, and would lose again.
-                await sleep(random.uniform(0, 0.001 * 2 ** min(attempt, 7)))
-                reading = self._reading(await self._ask(key))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -183,7 +178,8 @@ class Guarded(_GuardedFace, Generic[T]):
         derived_from: Readings = (),
         attempts: int = UPDATE_ATTEMPTS,
     ) -> Reading[T]:
-        """Read, derive, commit; on a conflict derive again from what won, with jitter. Raises the last `Conflict`."""
+        """Read, derive, commit; on a conflict derive again from what won. Contenders stand in line. Raises the last
+        `Conflict`."""
         return await self._update(None, derive, why, derived_from, attempts)
 
     async def delete(self, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()) -> Reading[T]:

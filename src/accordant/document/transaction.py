@@ -59,6 +59,10 @@ class TransactionPort:
         """What is committed: reads do not see what this transaction has collected."""
         return await self._port.ask(question)
 
+    async def turn(self, question: Question) -> ReadAnswer:
+        """A transaction does not stand in line: it lands at its end."""
+        return await self._port.ask(question)
+
     async def submit(self, submission: Submission) -> Committed:
         """Collect the writes."""
         if self._landed is not None:

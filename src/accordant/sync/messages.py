@@ -49,6 +49,7 @@ class Method(StrEnum):
     """What a call may ask for: the methods of a document's port."""
 
     ASK = "ask"
+    TURN = "turn"
     SUBMIT = "submit"
     HISTORY = "history"
     OUTLINE = "outline"

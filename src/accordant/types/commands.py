@@ -120,6 +120,11 @@ class Question:
     key: str | None = None
     at_least: int | None = None
 
+    @property
+    def path(self) -> str:
+        """`region` or `region/key`."""
+        return self.region if self.key is None else f"{self.region}/{self.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:

@@ -86,6 +86,12 @@ DENIAL_PATHS_PER_SESSION_MAX: Final = 256
 QUARANTINE_BYTES_MAX: Final = 16 * 1_048_576
 """Refused updates kept per document. Beyond: the oldest give up their bytes, keeping hash, size, reason and peer."""
 
+TURN_S: Final = 0.1
+"""How long `update()` may take from its reading to its commit before the next one in line follows: nobody waits for a thinker."""
+
+LINE_LENGTH_MAX: Final = 1_024
+"""Updates in line for one field. Beyond: they race, as everybody did before."""
+
 OP_IDS_KEPT: Final = 10_000
 """Recent op ids the authority answers from memory; older ones are answered by the store's index."""
 

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from accordant.engine.commands import Ask, Audit, Command, Outline, Quarantine, Sync
+from accordant.engine.commands import Ask, Audit, Command, Outline, Quarantine, Submit, Sync
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.effects import Effects, Published
+from accordant.engine.host.lines import Lines
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Appended, Commit, Compacted, Outcome, Store, StoreFenced
@@ -141,6 +142,7 @@ class DocumentHost:
         self._flight: asyncio.Task[list[Outcome]] | None = None
         self._flying = _Batch()
         self._listeners: list[Listener] = []
+        self.lines = Lines()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._since_checkpoint = [0, 0]
         self._checkpoints: set[asyncio.Task[None]] = set()
@@ -212,7 +214,11 @@ class DocumentHost:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._inbox.append(_Pending(command, answer))
         self._wake.set()
-        reply = await answer
+        try:
+            reply = await answer
+        finally:
+            if isinstance(command, Submit):
+                self.lines.done(command.session, [write.path for write in command.submission.writes])
         if isinstance(reply, AccordantError):
             raise reply.with_traceback(None)
         return reply

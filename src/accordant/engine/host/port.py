@@ -75,6 +75,11 @@ class EmbeddedPort:
         answer: ReadAnswer = await self._host.call(Ask(self._joined.session, question))
         return answer
 
+    async def turn(self, question: Question) -> ReadAnswer:
+        """Read when the others in line for this path have had their turn."""
+        await self._host.lines.wait(question.path, self._joined.session)
+        return await self.ask(question)
+
     async def submit(self, submission: Submission) -> Committed:
         """Land the writes. Cancelling the caller does not undo a write that was judged already."""
         committed: Committed = await self._host.call(Submit(self._joined.session, submission))

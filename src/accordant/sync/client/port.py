@@ -73,6 +73,10 @@ class WebsocketPort:
         """Read at the server."""
         return answer_from_json(await self._call(Method.ASK, question_to_json(question)))
 
+    async def turn(self, question: Question) -> ReadAnswer:
+        """Read at the server, when those in line before us have had their turn."""
+        return answer_from_json(await self._call(Method.TURN, question_to_json(question)))
+
     async def submit(self, submission: Submission) -> Committed:
         """Land the writes at the server. Cancelling the caller does not undo a write that was sent."""
         committed = committed_from_json(await self._call(Method.SUBMIT, submission.to_json()))

@@ -225,6 +225,10 @@ async def _ask(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     return answer_to_json(await seat.port.ask(question_from_json(body)))
 
 
+async def _turn(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    return answer_to_json(await seat.port.turn(question_from_json(body)))
+
+
 async def _submit(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     return committed_to_json(await seat.submit(Submission.from_json(body)))
 
@@ -243,6 +247,7 @@ async def _close(seats: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
 
 _METHODS: dict[Method, Callable[[Seats, Seat, Mapping[str, Any]], Awaitable[Any]]] = {
     Method.ASK: _ask,
+    Method.TURN: _turn,
     Method.SUBMIT: _submit,
     Method.HISTORY: _history,
     Method.OUTLINE: _outline,
