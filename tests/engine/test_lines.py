@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from worlds import in_loop, world
 
 from accordant import Conflict, Document, Guarded, region
 from accordant.engine.host.lines import Lines
 from accordant.types.limits import LINE_LENGTH_MAX, TURN_S
+from worlds import in_loop, world
 
 
 class Tally(Document):

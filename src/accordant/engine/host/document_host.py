@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from accordant.engine.commands import Ask, Audit, Command, Outline, Quarantine, Submit, Sync
+from accordant.engine.commands import Audit, Command, Quarantine, Submit
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.effects import Effects, Published
 from accordant.engine.host.lines import Lines
@@ -139,7 +139,8 @@ class DocumentHost:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._batch = _Batch()
-        self._flight: asyncio.Task[list[Outcome]] | None = None
+        self._flight: asyncio.Future[list[Outcome]] | None = None
+        self._broken: tuple[_Pending, LiveStateBroken] | None = None
         self._flying = _Batch()
         self._listeners: list[Listener] = []
         self.lines = Lines()
@@ -147,6 +148,7 @@ class DocumentHost:
         self._since_checkpoint = [0, 0]
         self._checkpoints: set[asyncio.Task[None]] = set()
         self._state_bytes = 0
+        self._taken: tuple[int, bytes] | None = None
         self._closed: AccordantError | None = None
         self.durable_head = 0
 
@@ -206,16 +208,14 @@ class DocumentHost:
             raise AccordantError.from_dict(self._closed.to_dict())
         if not self._lease.is_current():
             await self._confirm_lease()
-        if self._is_idle() and isinstance(command, Ask | Sync | Outline):
-            return self._answer_at_once(command)
         while len(self._inbox) >= INBOX_MAX:
             self._room.clear()
             await self._room.wait()
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._inbox.append(_Pending(command, answer))
-        self._wake.set()
+        one = _Pending(command, asyncio.get_running_loop().create_future())
+        self._inbox.append(one)
+        self._advance()
         try:
-            reply = await answer
+            reply = await one.answer
         finally:
             if isinstance(command, Submit):
                 self.lines.done(command.session, [write.path for write in command.submission.writes])
@@ -232,20 +232,6 @@ class DocumentHost:
             self._wake.set()
             raise
 
-    def _is_idle(self) -> bool:
-        return not self._inbox and self._flight is None and not self._batch.pending and self._machine is not None
-
-    def _answer_at_once(self, command: Command) -> Any:
-        """Reading needs no task switch when everything judged is durable."""
-        effects = self._live().handle(command, self._now_ms())
-        if effects.persist:  # a lease had run out just now: that must become durable first
-            pending = _Pending(command, asyncio.get_running_loop().create_future())
-            self._batch.add(pending, effects)
-            self._wake.set()
-        if isinstance(effects.reply, AccordantError):
-            raise effects.reply
-        return effects.reply
-
     async def reached(self, version: int, timeout_s: float) -> None:
         """Wait until `version` is durable here; raises `TimeoutError`."""
         if version <= self.durable_head:
@@ -255,31 +241,21 @@ class DocumentHost:
         async with asyncio.timeout(timeout_s):
             await waiter
 
-    # -- the task ---------------------------------------------------------------------------------------------
+    # -- the usual way: nothing here waits -------------------------------------------------------------------------
 
-    async def _run(self) -> None:
-        try:
-            while True:
-                if self._machine is None:
-                    await self._try_rebuild()
-                await self._judge_waiting()
-                if self._flight is None and self._batch.pending:
-                    self._take_off()
-                if self._flight is not None and self._flight.done():
-                    await self._land()
-                    continue
-                if self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX and self._machine is not None:
-                    continue
-                if self._closed is not None and self._flight is None and not self._batch.pending:
-                    break
-                await self._wake.wait()
-                self._wake.clear()
-        finally:
-            self._fail_waiting()
+    def _advance(self) -> None:
+        """Judge what has arrived and send it off, as far as that goes without waiting; the task does the rest."""
+        self._judge_waiting()
+        if self._flight is None and self._batch.pending:
+            self._take_off()
+        if self._broken is not None or self._machine is None or self._closed is not None:
+            self._wake.set()
 
-    async def _judge_waiting(self) -> None:
+    def _judge_waiting(self) -> None:
         """Judge what has arrived, as far as one batch goes."""
-        while self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX and self._machine is not None:
+        while self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX:
+            if self._machine is None or self._broken is not None:
+                return
             one = self._inbox.popleft()
             self._room.set()
             if one.answer.cancelled():
@@ -287,26 +263,9 @@ class DocumentHost:
             try:
                 effects = self._machine.handle(one.command, self._now_ms())
             except LiveStateBroken as broken:
-                await self._recover(one, broken)
-                continue
+                self._broken = (one, broken)
+                return
             self._batch.add(one, effects)
-
-    async def _recover(self, one: _Pending, broken: LiveStateBroken) -> None:
-        """The live state broke on this command: save what was judged before, rebuild, refuse the command."""
-        logger.warning("%s: %s; rebuilding from the log", self.key, broken.reason)
-        while self._flight is not None or self._batch.pending:
-            if self._flight is None:
-                self._take_off()
-            if self._flight is not None:
-                await asyncio.wait([self._flight])
-                await self._land()
-        await self._start_over()
-        if broken.update is not None and broken.session is not None and self._machine is not None:
-            self._inbox.appendleft(_Pending(Quarantine(broken.session, broken.update, broken.reason), one.answer))
-        elif not one.answer.done():
-            one.answer.set_result(
-                StoreError(f"{self.key} had to be rebuilt; nothing of this call landed", code="rebuilt", landed=False)
-            )
 
     def _take_off(self) -> None:
         """Send the batch to the store, or settle it at once when it has nothing to persist."""
@@ -315,25 +274,77 @@ class DocumentHost:
             self._settle(batch)
             return
         self._flying = batch
-        self._flight = asyncio.create_task(self._store.commit(self.key, self.epoch, batch.commits))
-        self._flight.add_done_callback(lambda _: self._wake.set())
+        self._flight = asyncio.ensure_future(self._store.commit(self.key, self.epoch, batch.commits))
+        self._flight.add_done_callback(self._touched_down)
+
+    def _touched_down(self, flight: asyncio.Future[list[Outcome]]) -> None:
+        """The store has answered. Everything in the log as expected is settled here; anything else is for the task."""
+        batch = self._flying
+        if flight.cancelled() or flight.exception() is not None:
+            self._wake.set()
+            return
+        if not all(map(_is_expected, batch.commits, flight.result())):
+            self._wake.set()
+            return
+        self._flight = None
+        self.durable_head = batch.commits[-1].entry.offset
+        self._settle(batch)
+        self._advance()  # the next batch is on its way while a checkpoint is made
+        self._maybe_checkpoint(batch)
+
+    # -- the task: whatever has to wait ----------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                if self._machine is None:
+                    await self._try_rebuild()
+                if self._flight is not None and self._flight.done():
+                    await self._land()
+                if self._broken is not None:
+                    await self._recover()
+                self._advance()
+                is_idle = self._flight is None and not self._batch.pending and not self._inbox
+                if self._closed is not None and is_idle:
+                    break
+                self._wake.clear()
+                is_sound = self._machine is not None and self._broken is None
+                if is_sound or not self._inbox:  # unsound and nobody waits: try again when somebody does
+                    await self._wake.wait()
+        finally:
+            self._fail_waiting()
+
+    async def _recover(self) -> None:
+        """The live state broke on a command: save what was judged before, rebuild, refuse the command."""
+        assert self._broken is not None
+        one, broken = self._broken
+        logger.warning("%s: %s; rebuilding from the log", self.key, broken.reason)
+        while self._flight is not None or self._batch.pending:
+            if self._flight is None:
+                self._take_off()
+            if self._flight is not None:
+                await asyncio.wait([self._flight])
+            if self._flight is not None and self._flight.done():
+                await self._land()
+        await self._start_over()
+        self._broken = None
+        if broken.update is not None and broken.session is not None and self._machine is not None:
+            self._inbox.appendleft(_Pending(Quarantine(broken.session, broken.update, broken.reason), one.answer))
+        elif not one.answer.done():
+            one.answer.set_result(
+                StoreError(f"{self.key} had to be rebuilt; nothing of this call landed", code="rebuilt", landed=False)
+            )
 
     async def _land(self) -> None:
-        """The batch is durable, or it is not."""
+        """The batch did not simply become durable: find out what did, tell everybody, and build the live state anew."""
         flight, batch, self._flight = self._flight, self._flying, None
         assert flight is not None
         try:
             outcomes = flight.result()
         except StoreError as error:
             await self._fail(batch, error)
-            return
         except Exception as error:  # whatever a store raises means: unknown (the contract)
             await self._fail(batch, _unknown(self.key, error))
-            return
-        if all(map(_is_expected, batch.commits, outcomes)):
-            self.durable_head = batch.commits[-1].entry.offset
-            self._settle(batch)
-            self._maybe_checkpoint(batch)
         else:
             await self._sort_out(batch, outcomes)
 
@@ -398,7 +409,7 @@ class DocumentHost:
         self._inbox.extendleft(reversed(retry))
 
     async def _start_over(self) -> None:
-        self._previous, self._machine = self._machine or self._previous, None
+        self._previous, self._machine, self._taken = self._machine or self._previous, None, None
         await self._try_rebuild()
 
     def _answer_all(self, batch: _Batch, error: AccordantError) -> None:
@@ -441,22 +452,24 @@ class DocumentHost:
     # -- checkpoints ------------------------------------------------------------------------------------------
 
     def _maybe_checkpoint(self, batch: _Batch) -> None:
-        """Keep a checkpoint when enough has come since the last, and what is live is what is durable."""
+        """Take a checkpoint when enough has come since the last; keep it when all that is in it is durable."""
         self._since_checkpoint[0] += len(batch.commits)
         self._since_checkpoint[1] += sum(len(commit.entry.update or b"") for commit in batch.commits)
         entries, size = self._since_checkpoint
-        if entries < CHECKPOINT_ENTRIES and size < CHECKPOINT_BYTES:
-            return
-        machine = self._live()
-        if self._checkpoints or machine.head != self.durable_head or size * 4 + entries * 64 < self._state_bytes:
-            return
-        state = machine.state.dump()
-        self._state_bytes = len(state)
-        self._since_checkpoint = [0, 0]
-        task = asyncio.create_task(self._keep(machine.head, state))
-        self._checkpoints.add(task)
-        task.add_done_callback(self._checkpoints.discard)
-        self._inbox.append(_Pending(Audit(), asyncio.get_running_loop().create_future()))
+        is_due = entries >= CHECKPOINT_ENTRIES or size >= CHECKPOINT_BYTES
+        is_worth_it = size * 4 + entries * 64 >= self._state_bytes  # so that its cost is shared by what came since
+        if is_due and is_worth_it and self._taken is None and self._machine is not None and self._broken is None:
+            state = self._machine.state.dump()
+            self._taken = (self._machine.head, state)
+            self._state_bytes = len(state)
+            self._since_checkpoint = [0, 0]
+            self._inbox.append(_Pending(Audit(), asyncio.get_running_loop().create_future()))
+            self._advance()
+        if self._taken is not None and self._taken[0] <= self.durable_head and not self._checkpoints:
+            task = asyncio.create_task(self._keep(*self._taken))
+            self._taken = None
+            self._checkpoints.add(task)
+            task.add_done_callback(self._checkpoints.discard)
 
     async def _keep(self, offset: int, state: bytes) -> None:
         try:
