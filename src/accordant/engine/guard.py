@@ -132,7 +132,7 @@ def _check_expectation(write: Write, field: Field, reader: Reader) -> None:
     check_token(token, path, reader)
     for fence, end, generation in field.lost:
         if generation == token.generation and fence <= token.version < end:
-            raise Fenced(f"the claim on {path} with fence {fence} was lost", code="claim_lost", path=path)
+            raise _claim_lost(f"the claim on {path} with fence {fence} was lost", path)
     if token.version != field.version:
         raise stale_write(path, token.version, field)
     held = field.holder(reader.now, reader.lives)
@@ -142,7 +142,11 @@ def _check_expectation(write: Write, field: Field, reader: Reader) -> None:
         )
     claim = field.claim
     if held is None and claim is not None and claim.generation == reader.generation:
-        raise Fenced(f"the claim on {path} ran out", code="claim_lost", path=path, until=claim.until)
+        raise _claim_lost(f"the claim on {path} ran out at {claim.until}", path)
+
+
+def _claim_lost(message: str, path: str) -> Fenced:
+    return Fenced(message, code="claim_lost", path=path, hint="claim it again, and derive from what the claim reads")
 
 
 def stale_write(path: str, yours: int, field: Field, reason: str = "stale_version") -> Conflict:
@@ -186,5 +190,5 @@ def _held_claim(write: Write, field: Field, reader: Reader) -> ClaimState:
     check_token(write.expect, write.path, reader)
     held = field.holder(reader.now, reader.lives)
     if held is None or held.generation != reader.generation or write.expect.version < held.fence:
-        raise Fenced(f"the claim on {write.path} was lost", code="claim_lost", path=write.path)
+        raise _claim_lost(f"the claim on {write.path} was lost", write.path)
     return held
