@@ -227,6 +227,9 @@ async def test_claims_have_one_holder_and_a_fence(kind: str, tmp_path: Path) -> 
         await w.engine.fence("b")
         third = await a.tasks.claim("t", 30)
         assert third.fence > second.fence
+        whole = await a.tasks.read()
+        assert whole.value == {"t": "half"}
+        assert whole.version == third.version
 
 
 @worlds
@@ -251,6 +254,8 @@ async def test_what_does_not_fit_never_enters(kind: str, tmp_path: Path) -> None
         with pytest.raises(Invalid):
             await a.tasks.commit("", "x", expect=await a.tasks.read(""))
         assert (await a.account.read()).version == 0
+        with pytest.raises(Denied):
+            await w.open(Brief, "accordant")
 
 
 async def _two(w: EmbeddedWorld) -> tuple[Brief, Brief]:

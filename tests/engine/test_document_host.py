@@ -9,7 +9,20 @@ from collections.abc import Sequence
 import pycrdt
 import pytest
 
-from accordant import Denied, Document, Engine, Fenced, Guarded, Invalid, Log, NoAuthority, StoreError, Text, region
+from accordant import (
+    Denied,
+    Document,
+    Engine,
+    Fenced,
+    Guarded,
+    Invalid,
+    Log,
+    NoAuthority,
+    StoreError,
+    Text,
+    WireError,
+    region,
+)
 from accordant.engine.commands import Audit, Join, Sync, Update
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.contract import Commit, Outcome
@@ -316,3 +329,21 @@ async def test_insertions_that_make_replicas_disagree_are_found_and_healed() -> 
             fresh.apply_update(await host.call(Sync()))
             assert str(fresh.get("draft", type=pycrdt.Text)) == before_audit
     assert disagreed
+
+
+@in_loop
+async def test_nobody_writes_under_the_authoritys_client_id() -> None:
+    """Not even the agent whose write was the first that the authority made: its id belongs to no agent."""
+    async with Engine() as engine:
+        a = await engine.open(Brief, TASK, "brief", agent="a")
+        await a.draft.append("first")
+        host = await engine.host(KEY)
+        await host.call(Join("raw", "a"))
+        clock = host.machine.state.ledger.next_clock(host.epoch)
+        forged = Struct(STRING, host.epoch, clock, 1, (host.epoch, clock - 1), None, None, None, "X", 0)
+        with pytest.raises(WireError) as refused:
+            await host.call(Update("raw", encode_update({host.epoch: [forged]})))
+        assert refused.value.code == "authority_client"
+        await host.call(Join("raw2", "b"))
+        with pytest.raises(WireError):
+            await host.call(Update("raw2", encode_update({host.epoch + 1: [forged._replace(client=host.epoch + 1)]})))

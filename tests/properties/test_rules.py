@@ -144,7 +144,7 @@ def test_a_transaction_cannot_squeeze_past_a_bound() -> None:
 
         await refused(too_many_keys(), Denied, "region_full")
         assert (await desk.findings.read()).value == []
-        assert (await desk.tasks.read_all()).value == {}
+        assert (await desk.tasks.read()).value == {}
 
     run(scenario)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
 from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
@@ -193,14 +193,18 @@ class GuardedMap(_GuardedFace, Generic[T]):
     kind = Kind.GUARDED_MAP
     __slots__ = ()
 
-    async def read(self, key: str, *, at_least: int | None = None) -> Reading[T]:
-        """The value of one key."""
-        return self._reading(await self._ask(key, at_least))
+    @overload
+    async def read(self, key: str, *, at_least: int | None = None) -> Reading[T]: ...
 
-    async def read_all(self, *, at_least: int | None = None) -> Reading[dict[str, T]]:
-        """All keys that have a value, at the version of the newest of them."""
-        answer = await self._ask(None, at_least)
-        value = {key: self._load(item) for key, item in answer.value.items()}
+    @overload
+    async def read(self, key: None = None, *, at_least: int | None = None) -> Reading[dict[str, T]]: ...
+
+    async def read(self, key: str | None = None, *, at_least: int | None = None) -> Reading[Any]:
+        """The value of one key; without a key, all that have a value, at the version of the newest write."""
+        answer = await self._ask(key, at_least)
+        if key is not None:
+            return self._reading(answer)
+        value = {one: self._load(item) for one, item in answer.value.items()}
         return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
 
     async def commit(

@@ -20,10 +20,14 @@ from typing import Any, Final, NamedTuple
 from accordant.engine.ranges import Ranges
 from accordant.engine.update import Id
 from accordant.types.errors import StoreError
+from accordant.types.limits import AUTHORITY_ID_END, AUTHORITY_ID_MIN
 
 __all__ = ["Client", "Container", "Found", "Ledger", "Place", "Shape", "contains", "is_counted"]
 
 VERSION: Final = b"\x01"
+
+NOBODY: Final = ""
+"""The owner of an authority's client id: no agent's name is empty."""
 
 
 class Shape:
@@ -223,10 +227,12 @@ class Ledger:
             self.retired.setdefault(client, reason)
 
     def client(self, client: int, actor: str) -> Client:
-        """The record of a client id, owned by this actor if it is new."""
+        """The record of a client id, owned by this actor if it is new. An authority's id belongs to no agent, whoever it wrote
+        for first: otherwise that agent could write under it."""
         found = self.clients.get(client)
         if found is None:
-            found = self.clients[client] = Client(actor)
+            owner = NOBODY if AUTHORITY_ID_MIN <= client < AUTHORITY_ID_END else actor
+            found = self.clients[client] = Client(owner)
         return found
 
     def add_container(self, container: Container) -> None:

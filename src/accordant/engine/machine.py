@@ -146,6 +146,8 @@ class Machine:
         return effects
 
     def _join(self, command: Join, now: int, effects: Effects) -> Joined:
+        if command.agent == ENGINE_ACTOR:
+            raise Denied(f"the name {ENGINE_ACTOR!r} is the engine's own in the log", code="reserved_name")
         for old in self.sessions.replaced_by(command.agent, command.shared):
             self._end(old, Ending.REPLACED, now, effects)
         generation = self.head + 1

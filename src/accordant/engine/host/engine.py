@@ -204,6 +204,7 @@ class Engine:
         if schema.regions:
             await host.call(Declare(schema, agent, trusted=True))
         lease_ms = None if lease_s is None else int(lease_s * 1000)
+        roles = (roles,) if isinstance(roles, str) else roles
         join = Join(uuid.uuid4().hex, agent, frozenset(roles), Auth.ASSERTED, shared, lease_ms, read_only)
         joined = await host.call(join)
         return cls(EmbeddedPort(host, self._store, key, agent, joined))
