@@ -197,6 +197,11 @@ async def test_a_stale_basis_denies_the_commit(kind: str, tmp_path: Path) -> Non
         assert stale.value.retryable
         history = await a.history("status", outcome="committed")
         assert history[0].derived_from == (("findings", basis.version),)
+        with pytest.raises(StaleRead):
+            async with b.transaction() as tx:  # named with one write, it counts for all of them
+                await tx.questions.add("derived?", derived_from=[basis])
+                await tx.findings.append("never")
+        assert (await b.questions.read()).value == set()
 
 
 @worlds

@@ -210,3 +210,42 @@ async def test_a_document_without_a_schema_opens_regions_by_name(kind: str, tmp_
             await doc.log("draft").append("wrong kind")
         with pytest.raises(Invalid):
             doc.text("guarded")
+
+
+@worlds
+@in_loop
+async def test_a_member_named_twice_in_one_call_is_one_member(kind: str, tmp_path: Path) -> None:
+    """Adding or discarding it twice at once is as good as once, whether it was there before or not."""
+    async with world(kind, tmp_path / "a.db") as w:
+        a = await w.open(Notes, "a")
+        await a.questions.add("x", "x")
+        await a.questions.add("x", "y", "x")
+        assert (await a.questions.read()).value == {"x", "y"}
+        async with a.transaction() as tx:
+            await tx.questions.discard("x", "x")
+            await tx.questions.add("x")
+            await tx.questions.discard("y")
+            await tx.questions.discard("y", "never there")
+        assert (await a.questions.read()).value == {"x"}
+        await a.questions.discard("x", "x")
+        assert (await a.questions.read()).value == set()
+
+
+@worlds
+@in_loop
+async def test_nobody_rewrites_what_others_wrote_unless_a_rule_says_who(kind: str, tmp_path: Path) -> None:
+    """Without `writers=` or `allow=`, a text has no rethink and a log no compaction, for anybody."""
+
+    class Plain(Document):
+        draft: Text
+        findings: Log[str]
+
+    async with world(kind, tmp_path / "a.db") as w:
+        a = await w.open(Plain, "a")
+        await a.draft.append("x")
+        await a.findings.append("y")
+        with pytest.raises(Denied):
+            await a.draft.rethink("z", expect=await a.draft.read())
+        with pytest.raises(Denied):
+            await a.findings.compact(lambda entries: [])
+        assert ((await a.draft.read()).value, (await a.findings.read()).value) == ("x", ["y"])

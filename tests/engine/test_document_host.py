@@ -23,13 +23,14 @@ from accordant import (
     WireError,
     region,
 )
-from accordant.engine.commands import Audit, Join, Sync, Update
+from accordant.engine.commands import Audit, Declare, Join, Sync, Update
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.contract import Commit, Outcome
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.structs import STRING, Struct
 from accordant.engine.update_writer import encode_update
 from accordant.types.namespaces import DocumentKey
+from accordant.types.regions import Kind, RegionSpec, Schema
 from worlds import TASK, in_loop
 
 KEY = DocumentKey.of(TASK, "brief")
@@ -347,3 +348,33 @@ async def test_nobody_writes_under_the_authoritys_client_id() -> None:
         await host.call(Join("raw2", "b"))
         with pytest.raises(WireError):
             await host.call(Update("raw2", encode_update({host.epoch + 1: [forged._replace(client=host.epoch + 1)]})))
+
+
+@in_loop
+async def test_a_peer_may_declare_regions_but_change_no_rule() -> None:
+    """Who joins over a wire adds what is missing; the process that embeds the engine alone changes rules."""
+
+    class Strict(Document):
+        minutes: Log[str] = region(writers="clerk")
+
+    class Loose(Document):
+        minutes: Log[str]
+        extra: Text
+
+    async with Engine() as engine:
+        clerk = await engine.open(Strict, TASK, "brief", agent="clerk")
+        host = await engine.host(KEY)
+        schema = await host.call(Declare(Loose.__schema__, "peer", trusted=False))
+        assert list(schema.regions) == ["minutes", "extra"]
+        await host.call(Join("s", "peer"))
+        doc = pycrdt.Doc(client_id=7)
+        doc.get("minutes", type=pycrdt.Array).append("not mine")
+        with pytest.raises(Denied):
+            await host.call(Update("s", doc.get_update()))
+        await clerk.minutes.append("mine")
+        relaxed = await engine.open(Loose, TASK, "brief", agent="anybody")
+        await relaxed.minutes.append("allowed now")
+        for name in ("guarded", "a/b", "x" * 1_000, ""):
+            bad = Schema("Bad", {name: RegionSpec(name, Kind.TEXT)})
+            with pytest.raises(Invalid):
+                await host.call(Declare(bad, "peer", trusted=False))
