@@ -8,7 +8,7 @@
         brief.account.commit(seen.value.churned(), expect=seen)
 
 One background thread runs the loop; any thread may call. Derivation functions passed in (`update`, `compact`) run in that
-thread and may be plain functions.
+thread and may be plain functions; they make no blocking calls of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from accordant.document.document import Document
 from accordant.document.regions import Region
-from accordant.types.errors import NoAuthority
+from accordant.types.errors import Invalid, NoAuthority
 
 __all__ = ["Engine", "connect"]
 
@@ -38,6 +38,13 @@ class _LoopThread:
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of a coroutine; raises what it raises."""
+        if threading.current_thread() is self._thread:  # it would wait for itself, for ever
+            work.close()
+            raise Invalid(
+                "a blocking call inside a function given to update() or compact()",
+                code="blocking_inside",
+                hint="read what it needs before, and name those readings in derived_from=",
+            )
         if not self._thread.is_alive():
             work.close()
             raise NoAuthority("this engine is closed", code="closed")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +46,11 @@ def test_each_side_says_what_its_author_had_read(store: Path) -> None:
     assert found["a"]["read"] == []
 
 
+def test_json_is_asked_for_as_everywhere_else(store: Path) -> None:
+    """`--json` means JSON, as with every other command."""
+    assert answer("check", store, "--json", exit_code=4).keys() == CoherenceReport.model_fields.keys()
+
+
 def test_fail_on_never_reports_and_ends_with_0(store: Path) -> None:
     """The findings are the same, the exit code is not."""
     assert len(answer("check", store, KEY, "--fail-on", "never")["contradictions"]) == 1
@@ -62,6 +71,18 @@ def test_a_markdown_file_is_a_source(tmp_path: Path) -> None:
     assert len(answer("check", file, exit_code=4)["contradictions"]) == 1
     file.write_text(AGAINST.replace("5.3", "4.1"), encoding="utf-8")
     assert answer("check", file)["coherent"] is True
+
+
+@pytest.mark.parametrize("how", ["--json", "--format=text"])
+def test_a_terminal_that_knows_ascii_alone_is_served(how: str, tmp_path: Path) -> None:
+    """What it cannot show is shown by number; nothing fails, and JSON stays JSON."""
+    file = tmp_path / "brief.md"
+    file.write_text("The Straße has 4 lanes.\n\nThe Straße has 5 lanes.\n", encoding="utf-8")
+    words = [sys.executable, "-m", "accordant", "check", str(file), how]
+    done = subprocess.run(words, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}, check=False)
+    assert (done.returncode, done.stderr) == (4, b"")
+    if how == "--json":
+        assert "Straße" in json.loads(done.stdout)["contradictions"][0]["a"]["text"]
 
 
 def test_the_rules_alone_can_be_asked_for(store: Path) -> None:

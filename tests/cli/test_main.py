@@ -77,6 +77,18 @@ def test_an_unexpected_error_is_two_lines_too(tmp_path: Path, monkeypatch: pytes
     assert "--debug" in result.stderr
 
 
+def test_a_file_that_may_not_be_read_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No permission is no mistake of ours: it is named, and ends with 2."""
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "state.db")
+
+    monkeypatch.setattr("accordant.cli.log.parse_since", forbidden)
+    result = run("log", tmp_path / "none.db", "--since", "1h")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[0] == "error: 'state.db': Permission denied"
+
+
 def test_a_wrong_call_is_a_usage_error() -> None:
     """Unknown commands and options, and missing arguments, end with 2."""
     for words in (("nope",), ("log",), ("log", "x", "--nope")):

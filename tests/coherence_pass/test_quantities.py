@@ -76,6 +76,9 @@ def test_bounds_are_read(text: str, bound: Bound) -> None:
         ("at most 60 users", "70 users", Agreement.EXCLUDE),
         ("at most 60 users", "at most 70 users", Agreement.UNCLEAR),
         ("at least 60 users", "at most 50 users", Agreement.EXCLUDE),
+        ("€20 per month", "€25 per month", Agreement.EXCLUDE),
+        ("€240 per year", "€20 per month", Agreement.AGREE),
+        ("4 million users", "4.1 million users", Agreement.AGREE),
     ],
 )
 def test_agreement(left: str, right: str, agreement: Agreement) -> None:
@@ -96,3 +99,9 @@ def test_a_number_agrees_with_itself(number: int, unit: str) -> None:
 def test_any_text_can_be_read(text: str) -> None:
     """No text makes the reader fail, and every number found lies inside the text."""
     assert all(0 <= found.start < found.end <= len(text) for found in quantities(text))
+
+
+@pytest.mark.parametrize("name", ["GPT-4", "eu-1", "Sprint-14"])
+def test_a_number_in_a_name_is_no_measure(name: str) -> None:
+    """A number that a hyphen ties to letters tells which one is meant, not how many."""
+    assert quantities(f"{name} is slow") == ()

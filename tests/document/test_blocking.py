@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accordant import Conflict, Counter, Document, Guarded, Log, Namespace, NoAuthority, blocking, region
+from accordant import Conflict, Counter, Document, Guarded, Invalid, Log, Namespace, NoAuthority, blocking, region
 
 
 class Brief(Document):
@@ -58,3 +58,13 @@ def test_many_threads_share_one_engine() -> None:
         for thread in threads:
             thread.join()
         assert handles[0].citations.read().value == 8_000
+
+
+def test_a_blocking_call_inside_a_derivation_is_told_and_not_waited_for() -> None:
+    """It would wait for itself: a typed error instead, and the engine goes on."""
+    with blocking.Engine() as engine:
+        a = engine.open(Brief, Namespace.shared(), "b", agent="a")
+        with pytest.raises(Invalid) as refused:
+            a.status.update(lambda status: f"{status} {a.citations.read().value}")
+        assert refused.value.code == "blocking_inside"
+        assert a.status.update(lambda status: f"{status}!").value == "open!"

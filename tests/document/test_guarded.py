@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from accordant import (
     Conflict,
@@ -258,9 +259,54 @@ async def test_what_does_not_fit_never_enters(kind: str, tmp_path: Path) -> None
             await a.status.commit("x")  # type: ignore[call-arg]
         with pytest.raises(Invalid):
             await a.tasks.commit("", "x", expect=await a.tasks.read(""))
+        with pytest.raises(Invalid):
+            await a.status.update(lambda status: status, attempts=0)
         assert (await a.account.read()).version == 0
         with pytest.raises(Denied):
             await w.open(Brief, "accordant")
+
+
+class Aliased(BaseModel):
+    model_config = ConfigDict(strict=True)
+    full_name: str | None = Field(None, alias="fullName")
+    seats: int = Field(0, validation_alias="seatCount")
+    since: datetime
+
+    @computed_field
+    def year(self) -> int:
+        return self.since.year
+
+
+@worlds
+@in_loop
+async def test_models_with_aliases_and_strict_models_come_back_as_they_were(kind: str, tmp_path: Path) -> None:
+    """Aliases, computed fields and strict types change nothing of what is read back."""
+
+    class Book(Document):
+        entry: Guarded[Aliased]
+
+    value = Aliased(fullName="Ada", seatCount=3, since=datetime(2026, 7, 1, tzinfo=UTC))
+    async with world(kind, tmp_path / "a.db") as w:
+        a = await w.open(Book, "a")
+        await a.entry.commit(value, expect=await a.entry.read())
+        assert (await a.entry.read()).value == value
+        await a.entry.update(lambda entry: entry)
+        assert (await a.entry.read()).value == value
+
+
+@worlds
+@in_loop
+async def test_derived_from_may_be_one_reading(kind: str, tmp_path: Path) -> None:
+    """A reading alone is as good as a list of one: when it is stale, the write is denied."""
+    async with world(kind, tmp_path / "a.db") as w:
+        a, b = await _two(w)
+        basis = await a.account.read()
+        await b.account.commit(Account(), expect=await b.account.read())
+        with pytest.raises(StaleRead):
+            await a.status.update(lambda status: "late", derived_from=basis)
+        with pytest.raises(StaleRead):
+            async with a.transaction(derived_from=basis) as tx:
+                await tx.status.commit("late", expect=await tx.status.read())
 
 
 async def _two(w: EmbeddedWorld) -> tuple[Brief, Brief]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict
@@ -249,3 +250,44 @@ async def test_nobody_rewrites_what_others_wrote_unless_a_rule_says_who(kind: st
         with pytest.raises(Denied):
             await a.findings.compact(lambda entries: [])
         assert ((await a.draft.read()).value, (await a.findings.read()).value) == ("x", ["y"])
+
+
+@worlds
+@in_loop
+async def test_names_that_cannot_be_written_down_are_refused_before_the_log(kind: str, tmp_path: Path) -> None:
+    """A lone surrogate in a reason, a key or a region's name, or a key that is no text: `Invalid`, and the document lives on."""
+    async with world(kind, tmp_path / "a.db") as w:
+        a = await w.open(Notes, "a")
+        with pytest.raises(Invalid):
+            await a.questions.add("why?", why="\ud800")
+        for key in ("\ud800", 5, b"x"):
+            with pytest.raises(Invalid):
+                await a.cursors.set(key, 1)  # type: ignore[arg-type]
+        with pytest.raises(Invalid):
+            await a.log("\ud800").append("x")
+        await a.cursors.set("k", 1)
+        assert (await a.cursors.read()).value == {"k": 1}
+
+
+@worlds
+@in_loop
+async def test_a_member_that_no_set_can_hold_is_refused(kind: str, tmp_path: Path) -> None:
+    """What would make every later read fail does not enter: an unhashable member is `Invalid`."""
+
+    class Deep(BaseModel):
+        model_config = ConfigDict(frozen=True)
+        parts: list[int] = []
+
+    class Sets(Document):
+        anything: UnionSet[Any]
+        deep: UnionSet[Deep]
+
+    async with world(kind, tmp_path / "a.db") as w:
+        a = await w.open(Sets, "a")
+        for region_, member in ((a.anything, {"a": 1}), (a.deep, Deep())):
+            with pytest.raises(Invalid) as refused:
+                await region_.add(member)
+            assert refused.value.code == "not_hashable"
+        await a.anything.add("x", 1)
+        assert (await a.anything.read()).value == {"x", 1}
+        assert (await a.deep.read()).value == set()

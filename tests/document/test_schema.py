@@ -141,3 +141,11 @@ def test_validators_reject_by_name() -> None:
                 doc.notes = doc.notes
 
     asyncio.run(run())
+
+
+def test_whoever_is_called_like_a_role_does_not_have_it() -> None:
+    """`writers="role:x"` opens a region to the role, not to an agent of that name; one validator needs no list."""
+    rules = region(writers="role:curator", validators=bool)
+    assert rules.permits("append", "ann", frozenset({"curator"}))
+    assert not rules.permits("append", "role:curator", frozenset())
+    assert rules.validators == (bool,)

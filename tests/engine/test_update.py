@@ -145,17 +145,3 @@ def test_delete_sets_and_state_vectors_are_what_pycrdt_reads() -> None:
     assert decode_delete_set(seen[0]) == {300: [(1, 3)]}
     assert encode_delete_set({300: [(1, 3)]}) == seen[0]
     doc.unobserve(subscription)
-
-
-@pytest.mark.parametrize(("count", "passes"), [(65, True), (66, False)])
-def test_neighbours_that_one_struct_could_hold_are_bounded(count: int, passes: bool) -> None:
-    """Up to 64 mergeable neighbours pass, one more is refused; the document's own updates are exempt."""
-    structs = [Struct(STRING, 9, n, 1, (9, n - 1) if n else (1, 1), None, None, None, "x", 0) for n in range(count)]
-    data = encode_update({9: structs})
-    assert len(decode_update(data, is_own=True).structs[9]) == count
-    if passes:
-        decode_update(data)
-    else:
-        with pytest.raises(WireError) as caught:
-            decode_update(data)
-        assert caught.value.code == "squashable_run"

@@ -16,7 +16,8 @@ from offline_peer import RawPeer
 from accordant import Conflict, Counter, Document, Engine, Guarded, Log, Map, Namespace, Text, UnionSet, region
 from accordant.engine.crdt import Replica
 from accordant.engine.host import document_host
-from accordant.engine.host.document_host import DocumentHost, load_state
+from accordant.engine.host.document_host import DocumentHost
+from accordant.engine.host.loading import load_state
 from accordant.engine.host.verify import verify
 from accordant.engine.log_order import LogOrder, Slot
 from accordant.engine.outline import outline

@@ -325,3 +325,11 @@ async def test_a_read_only_handle_reads_and_writes_nothing() -> None:
         with pytest.raises(Denied) as denied:
             await ada.findings.append("x")
         assert denied.value.code == "read_only"
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:1", "ws://127.0.0.1:1/sync/acme/task/q3/brief"])
+def test_an_address_that_is_none_says_what_to_give(url: str) -> None:
+    """Another scheme, none at all, or a whole document's address as `serve` prints it."""
+    with pytest.raises(Invalid, match="ws://HOST:PORT") as refused:
+        connect(None, url, Namespace.shared(), "brief", agent="a")
+    assert refused.value.code == "bad_url"

@@ -123,6 +123,27 @@ async def test_a_peer_that_writes_a_guarded_field_goes_alone() -> None:
 
 
 @in_loop
+async def test_a_tab_that_catches_up_for_another_stays_connected() -> None:
+    """Tabs of one browser exchange edits beside the server, and the first that comes back sends both's: neither loses its
+    connection when the other goes on."""
+    async with (
+        Engine() as engine,
+        serving(engine) as url,
+        raw_peer(url, ROOM + "?agent=ada") as one,
+        raw_peer(url, ROOM + "?agent=ada") as other,
+    ):
+        one.text().insert(0, "offline, ")
+        await other.say(SyncStep2(one.doc.get_update()))
+        await other.hear_until(SyncUpdate)
+        await one.append("and back")
+        await other.hear_until(SyncUpdate)
+        assert str(other.text()) == "offline, and back"
+        await other.append("!")
+        await one.hear_until(SyncUpdate)
+        assert (other.socket.close_code, one.socket.close_code) == (None, None)
+
+
+@in_loop
 async def test_a_fenced_agent_loses_its_connection() -> None:
     """Ending an agent's sessions closes its Yjs peers, for good."""
     async with (

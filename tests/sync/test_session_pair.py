@@ -14,7 +14,7 @@ from accordant.sync import client_session as c
 from accordant.sync import session as s
 from accordant.sync.closing import CloseCode, close_reason
 from accordant.sync.messages import Hello, Method, Welcome
-from accordant.sync.wire import Own, OwnType, SyncStep1, SyncUpdate, decode_frame, encode_message
+from accordant.sync.wire import Own, OwnType, SyncStep1, SyncStep2, SyncUpdate, decode_frame, encode_message
 from accordant.types.errors import (
     AccordantError,
     Denied,
@@ -210,9 +210,9 @@ def test_a_notice_moves_the_version_forward_only() -> None:
 def test_an_ordinary_peer_joins_before_its_messages_count() -> None:
     """The first frame of a Yjs client asks for a session; what it said waits for it."""
     peer = s.PeerSession()
-    frame = encode_message(SyncStep1(b"\x00")) + encode_message(SyncUpdate(b"\x01"))
+    frame = b"".join(map(encode_message, (SyncStep1(b"\x00"), SyncStep2(b"\x02"), SyncUpdate(b"\x01"))))
     assert peer.receive_frame(frame) == [s.Join()]
-    assert peer.joined() == [s.Answer(b"\x00"), s.Apply(b"\x01")]
+    assert peer.joined() == [s.Answer(b"\x00"), s.Apply(b"\x02", catches_up=True), s.Apply(b"\x01")]
     assert peer.state is s.State.PEER
 
 

@@ -15,13 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from accordant.cli.check_format import render_json, render_table
-from accordant.cli.output import Exit, MissingExtra, console, wants_json
+from accordant.cli.check_format import render_table
+from accordant.cli.output import AsJson, Exit, MissingExtra, console, print_json, wants_json
 from accordant.cli.source import DocumentName, choose, reading
 from accordant.coherence_pass import Checker, CoherenceReport, passages_of_markdown
 from accordant.coherence_pass.from_outline import passages_of_outline, versions_in, with_reads
 from accordant.document.document import Document
-from accordant.engine.host.document_host import load_state
+from accordant.engine.host.loading import load_state
 from accordant.engine.outline import outline
 from accordant.engine.stores.contract import AuditQuery, Store
 from accordant.types.errors import AccordantError, Invalid, NoAuthority
@@ -68,6 +68,7 @@ def check(
     fail_on: Annotated[
         FailOn, typer.Option(help="open: end with 4 when a contradiction is found. never: end with 0.")
     ] = FailOn.OPEN,
+    as_json: AsJson = False,
 ) -> None:
     """Statements that exclude each other, with who wrote them in which version, having read what.
 
@@ -83,9 +84,8 @@ def check(
     """
     del rules_only  # the rules are all there is today; asking for them alone stays true when more arrives
     report = asyncio.run(report_on(source, document, now_ms=int(time.time() * 1000)))
-    as_json = wants_json(False) if format is None else format is Format.JSON
-    if as_json:
-        print(render_json(report))
+    if wants_json(as_json) if format is None else (as_json or format is Format.JSON):
+        print_json(report.model_dump(mode="json"))
     else:
         render_table(report, console())
     if not report.coherent and fail_on is FailOn.OPEN:

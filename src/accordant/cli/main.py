@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -98,6 +99,10 @@ def _tell(error: Exception) -> int:
         if hint := error.fields.get("hint") or error.hint:
             shown.print(plain(f"next: {hint}"), soft_wrap=True)
         return int(exit_code(error))
+    if isinstance(error, PermissionError | IsADirectoryError) and error.filename is not None:
+        shown.print(plain(f"error: {str(error.filename)!r}: {error.strerror}", "bold red"), soft_wrap=True)
+        shown.print("next: name a file that you may read and write", soft_wrap=True)
+        return int(Exit.USAGE)
     shown.print(plain(f"unexpected: {type(error).__name__}: {error}", "bold red"), soft_wrap=True)
     shown.print("next: run it again with --debug, and report what that prints", soft_wrap=True)
     return int(Exit.UNEXPECTED)
@@ -138,6 +143,9 @@ def accordant(
 
     New here? accordant demo
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character gets its number
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

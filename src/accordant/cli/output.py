@@ -81,8 +81,9 @@ def wants_json(as_json: bool) -> bool:
 
 
 def print_json(value: Any) -> None:
-    """One JSON text on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """One JSON text on standard output, escaped where that is not UTF."""
+    is_utf = sys.stdout.encoding.lower().startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=not is_utf, default=str))
 
 
 def console(*, stderr: bool = False) -> Console:

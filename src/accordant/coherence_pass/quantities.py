@@ -38,7 +38,7 @@ class Quantity:
     """One number: `value` to `high` in base units (equal unless a range). `place`: the worth of its last written digit.
 
     `noun`: what a rate counts ("100 requests per minute"). `role`: `value`; `change` ("by 5 %"); `part` ("2 of the 3"),
-    which is never compared.
+    which is never compared. `step`: the worth of one unit.
     """
 
     value: float
@@ -52,6 +52,7 @@ class Quantity:
     noun: str
     start: int
     end: int
+    step: float = 1.0
 
     @property
     def slot(self) -> tuple[str, str, str]:
@@ -73,7 +74,7 @@ _ABOUT: Final = "about|around|roughly|approximately|approx\\.?|some|nearly|almos
 _MOST: Final = "at most|up to|no more than|not more than|less than|fewer than|under|below|within|maximum of|max|<=|≤|<"
 _LEAST: Final = "at least|no less than|not less than|no fewer than|more than|over|above|exceeds|minimum of|min|>=|≥|>"
 _NUMBER: Final = re.compile(
-    rf"(?<![\w.,#/])(?P<lead>(?:{_ABOUT}|{_MOST}|{_LEAST})\s{{0,2}})?(?P<sign>[+-])?(?P<money>[$€£])?\s?"
+    rf"(?<![\w.,#/])(?<![^\W\d_]-)(?P<lead>(?:{_ABOUT}|{_MOST}|{_LEAST})\s{{0,2}})?(?P<sign>[+-])?(?P<money>[$€£])?\s?"
     rf"(?:(?P<digits>{_DIGITS})(?:\s?-\s?(?P<upper>{_DIGITS}))?|(?P<word>{_WORD})(?![\w-]))"
     r"(?:(?P<scale>k|m|mn|bn|b)(?![\w])|\s(?P<scaleword>thousand|million|billion)\b)?"
     rf"(?P<plus>\+)?(?:[\s-]{{0,2}}(?P<unit>{unit_pattern()})(?![\w]))?"
@@ -146,7 +147,7 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
         dimension = "count/time" if dimension == "count" else f"{dimension}/time"
         factor /= _seconds(match["per"].lower())
         slack = max(slack, 0.02)
-    factor *= scale
+    step, factor = factor, factor * scale
     if not math.isfinite(number * factor):
         return None
     sign = -1.0 if match["sign"] == "-" else 1.0
@@ -164,6 +165,7 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
         noun=(match["noun"] or "").lower(),
         start=match.start() + len(match["lead"] or ""),
         end=match.end(),
+        step=step,
     )
 
 
@@ -240,12 +242,7 @@ def _tolerance(a: Quantity, b: Quantity) -> float:
     coarse, fine = (a, b) if a.place >= b.place else (b, a)
     if fine.place < coarse.place:  # "4 %" for 4.1 %, "1,000" for 1,024; but 100 is no rounding of 60
         half = coarse.place * 0.5 * (1 + 1e-9)
-        allowed = half if coarse.place <= _unit_place(coarse) else min(half, 0.05 * size)
+        allowed = half if coarse.place <= coarse.step * (1 + 1e-9) else min(half, 0.05 * size)
     about = (a.bound is Bound.ABOUT) + (b.bound is Bound.ABOUT)
     allowed = max(allowed, size * (0.0, 0.15, 0.2)[about])
     return max(allowed, size * max(a.slack, b.slack)) if a.unit != b.unit else allowed
-
-
-def _unit_place(item: Quantity) -> float:
-    unit = unit_named(item.unit)
-    return (unit.factor if unit else 1.0) * (1 + 1e-9)

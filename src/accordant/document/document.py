@@ -140,7 +140,7 @@ class Document:
 
     @asynccontextmanager
     async def transaction(
-        self, *, why: str | None = None, derived_from: Iterable[Reading[Any]] = ()
+        self, *, why: str | None = None, derived_from: Iterable[Reading[Any]] | Reading[Any] = ()
     ) -> AsyncIterator[Self]:
         """Several writes, all or none: `async with doc.transaction() as tx: await tx.account.commit(...)`.
 

@@ -14,7 +14,7 @@ from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import Claim, LogItem, LogReading, Reading, Token, basis_of
+from accordant.types.readings import Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of
 from accordant.types.regions import Kind, RegionSpec
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-Readings = Iterable[Reading[Any]]
+Readings = Iterable[Reading[Any]] | Reading[Any]
 
 
 class Ref(str):
@@ -75,7 +75,7 @@ class Region:
     async def _submit(
         self, *writes: Write, why: str | None, derived_from: Readings = (), op_id: str | None = None
     ) -> Committed:
-        submission = Submission(writes, op_id or self._port.new_op_id(), why, tuple(map(basis_of, derived_from)))
+        submission = Submission(writes, op_id or self._port.new_op_id(), why, bases_of(derived_from))
         try:
             return await self._port.submit(submission)
         except Conflict as conflict:
@@ -140,7 +140,9 @@ class _GuardedFace(Region):
         derived_from: Readings,
         attempts: int,
     ) -> Reading[Any]:
-        bases = tuple(derived_from)
+        if attempts < 1:
+            raise Invalid(f"update() takes attempts= from 1, not {attempts}", code="bad_argument", path=self.name)
+        bases = tuple(derived_from) if not isinstance(derived_from, Reading) else derived_from
         for attempt in range(1, attempts + 1):
             reading = self._reading(await self._port.turn(Question(self.name, self.kind, key)))
             value = derive(reading.value)
@@ -362,7 +364,25 @@ class UnionSet(_MergeFace, Generic[T]):
     __slots__ = ()
 
     def _loaded(self, value: Any) -> Any:
-        return {self._load(item) for item in value}
+        return {self._member(item) for item in value}
+
+    def _member(self, item: Any) -> Any:
+        """One stored member as Python; raises `Invalid` for what no Python set can hold."""
+        member = self._load(item)
+        try:
+            hash(member)
+        except TypeError as error:
+            hint = "freeze the model and use tuple and frozenset within it, or use a Log"
+            raise Invalid(
+                f"{self.name}: members of a set are hashable: {error}", code="not_hashable", path=self.name, hint=hint
+            ) from error
+        return member
+
+    def _dumped(self, items: Iterable[T]) -> list[Any]:
+        dumped = [self.spec.dump(item) for item in items]
+        for item in dumped:
+            self._member(item)
+        return dumped
 
     async def read(self, *, at_least: int | None = None) -> Reading[set[T]]:
         """The members now."""
@@ -370,7 +390,7 @@ class UnionSet(_MergeFace, Generic[T]):
 
     async def add(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Add members."""
-        dumped = [self.spec.dump(item) for item in items]
+        dumped = self._dumped(items)
         return await self._merge(self._write("add", items=dumped), why, derived_from)
 
     async def discard(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:

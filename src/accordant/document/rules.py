@@ -18,7 +18,7 @@ def region(
     allow: Mapping[str, Iterable[str]] | None = None,
     max_items: int = REGION_ITEMS_MAX,
     max_bytes: int = REGION_BYTES_MAX,
-    validators: Iterable[Callable[[Any], Any]] = (),
+    validators: Callable[[Any], Any] | Iterable[Callable[[Any], Any]] = (),
     lww: str | None = None,
     default: Any = None,
 ) -> Any:
@@ -40,7 +40,7 @@ def region(
         allow=None if allow is None else {who: frozenset(_words(operations)) for who, operations in allow.items()},
         max_items=max_items,
         max_bytes=max_bytes,
-        validators=tuple(validators),
+        validators=(validators,) if callable(validators) else tuple(validators),
         lww=lww,
         default=default,
     )

@@ -10,7 +10,7 @@ from accordant.types.commands import Committed, Question, ReadAnswer, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid
 from accordant.types.namespaces import DocumentKey
-from accordant.types.readings import Basis, Reading, Token, basis_of
+from accordant.types.readings import Basis, Reading, Token, bases_of
 from accordant.types.regions import Schema
 
 __all__ = ["TransactionPort"]
@@ -19,10 +19,10 @@ __all__ = ["TransactionPort"]
 class TransactionPort:
     """One transaction in the making. It answers each write with a placeholder whose version is not known yet (0)."""
 
-    def __init__(self, port: Port, why: str | None, derived_from: Iterable[Reading[Any]]) -> None:
+    def __init__(self, port: Port, why: str | None, derived_from: Iterable[Reading[Any]] | Reading[Any]) -> None:
         self._port = port
         self._why = why
-        self._bases: list[Basis] = [basis_of(reading) for reading in derived_from]
+        self._bases: list[Basis] = list(bases_of(derived_from))
         self._writes: list[Write] = []
         self._landed: Committed | None = None
 

@@ -94,10 +94,14 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A Yjs update from a peer: judged before a byte of it reaches the document (I1)."""
+    """A Yjs update from a peer: judged before a byte of it reaches the document (I1).
+
+    `catches_up`: everything that the peer has and the document lacked, perhaps of another tab of its agent.
+    """
 
     session: str
     update: bytes
+    catches_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

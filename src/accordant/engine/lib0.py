@@ -15,7 +15,6 @@ from accordant.types.errors import Invalid, WireError
 from accordant.types.limits import (
     CLIENT_ID_MAX,
     INTEGER_MAX,
-    SQUASHABLE_RUN_MAX,
     STRUCTS_PER_UPDATE_MAX,
     UPDATE_BYTES_MAX,
     VALUE_DEPTH_MAX,
@@ -29,11 +28,10 @@ __all__ = ["Budget", "read_any", "read_bytes", "read_client", "read_id", "read_j
 class Budget:
     """What one update may still hold."""
 
-    __slots__ = ("run_max", "structs", "values")
+    __slots__ = ("structs", "values")
 
     def __init__(self, is_own: bool) -> None:
         self.structs = UPDATE_BYTES_MAX if is_own else STRUCTS_PER_UPDATE_MAX
-        self.run_max = UPDATE_BYTES_MAX if is_own else SQUASHABLE_RUN_MAX
         self.values = UPDATE_BYTES_MAX if is_own else VALUES_PER_UPDATE_MAX
 
     def take(self, count: int, bytes_left: int) -> None:

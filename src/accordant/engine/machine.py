@@ -121,11 +121,9 @@ class Machine:
                 return None
 
     def adopt(self, previous: Machine) -> None:
-        """Take over from a machine whose live state was thrown away: its living sessions as far as their joins are in the
+        """Take over from a machine whose live state was thrown away: its sessions as far as their joins and ends are in the
         log, which client ids they write under, and the Python types of the regions that the log knows."""
-        for session in previous.sessions.all():
-            if session.generation > self.head:
-                previous.sessions.end(session.id)
+        previous.sessions.rewind(self.head)
         self.sessions, self._denials, self._bound = previous.sessions, previous._denials, previous._bound
         known = self.state.schema.regions
         typed = {
@@ -194,7 +192,7 @@ class Machine:
         reason: str | None = None,
         by: str | None = None,
     ) -> None:
-        self.sessions.end(session.id)
+        self.sessions.end(session.id, self.head + 1)
         self._bound = {client: owner for client, owner in self._bound.items() if owner != session.id}
         info = {"ending": ending.value} | ({"by": by} if by else {})
         entry = self._entry(EntryKind.LEAVE, session, now, info=info, why=reason)
@@ -298,7 +296,8 @@ class Machine:
         if emitted is None:
             return self.head
         own = plan if emitted == command.update else gate.check_own(self.state.ledger, emitted, None, self.state.schema)
-        self._bind(session, plan.fresh_clients, now, effects)
+        if not command.catches_up:
+            self._bind(session, plan.fresh_clients, now, effects)
         entry = self._entry(EntryKind.WRITE, session, now, ops=_records(plan), update=emitted)
         gate.absorb(self.state.ledger, own, entry.offset, entry.actor, None)
         self.state.record(entry, own)
@@ -307,7 +306,8 @@ class Machine:
 
     def _bind(self, session: Session, clients: Sequence[int], now: int, effects: Effects) -> None:
         """These client ids write for this session now. If another living session (of the same agent: the gate saw to that)
-        wrote under one, it is a dead connection's or a clone's: it ends, since two writers under one id lose edits unseen."""
+        wrote under one, it is a dead connection's or a clone's: it ends, since two writers under one id lose edits unseen. What
+        a peer sends to catch up binds nothing: tabs of one browser pass each other's edits on."""
         for client in clients:
             other = self.sessions.get(self._bound.get(client, session.id))
             if other is not None and other.id != session.id:

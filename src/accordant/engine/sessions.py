@@ -1,7 +1,7 @@
 """Living sessions and their generations (I6). Pure: time and ids come in, endings come out.
 
-States of a session: living -> ended, never back. What ends one is in `Ending`. An ended generation is simply not in the
-table; no decision looks at anything kept about it, and nothing is kept per agent name.
+States of a session: living -> ended, never back once its end is in the log. What ends one is in `Ending`. An ended generation
+is simply not in the table; no decision looks at anything kept about it, and nothing is kept per agent name.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Sessions:
         self._by_id: dict[str, Session] = {}
         self._generations: set[int] = set()
         self._leased: dict[str, Session] = {}
-        self._ended: dict[str, Session] = {}
+        self._ended: dict[str, tuple[Session, int]] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -93,17 +93,33 @@ class Sessions:
             session = replace(session, expires_at=now + session.lease_ms)
             self._by_id[session.id] = self._leased[session.id] = session
 
-    def end(self, session_id: str) -> Session | None:
-        """Forget a session; its generation is ended for ever, since generations are never reused."""
+    def end(self, session_id: str, at: int = 0) -> Session | None:
+        """Forget a session; its generation is ended for ever, since generations are never reused. `at`: the log offset of
+        the entry that says so."""
         session = self._by_id.pop(session_id, None)
         self._leased.pop(session_id, None)
         if session is not None:
             self._generations.discard(session.generation)
-            self._ended[session_id] = session
+            self._ended[session_id] = (session, at)
             if len(self._ended) > ENDED_KEPT:
                 del self._ended[next(iter(self._ended))]
         return session
 
     def ended(self, session_id: str) -> Session | None:
         """Who that was: for the audit of a zombie's attempts alone, never for a decision."""
-        return self._ended.get(session_id)
+        found = self._ended.get(session_id)
+        return None if found is None else found[0]
+
+    def rewind(self, head: int) -> None:
+        """Nothing after `head` is in the log: who joined later never joined, and who was ended later lives on."""
+        for session in self.all():
+            if session.generation > head:
+                self.end(session.id)
+        for session, _ in [one for one in self._ended.values() if one[1] > head]:
+            del self._ended[session.id]
+            if session.generation > head:
+                continue
+            self._by_id[session.id] = session
+            self._generations.add(session.generation)
+            if session.lease_ms is not None:
+                self._leased[session.id] = session

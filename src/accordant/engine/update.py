@@ -20,6 +20,7 @@ from accordant.engine.lib0 import (
     read_text,
     read_uint,
 )
+from accordant.engine.squashing import check_squashing
 from accordant.engine.structs import (
     ANY,
     BINARY,
@@ -78,7 +79,6 @@ _HAS_ORIGIN: Final = 0x80
 _HAS_RIGHT: Final = 0x40
 _HAS_KEY: Final = 0x20
 _LENGTH_ONLY: Final = (GC, SKIP)
-_SQUASHABLE: Final = frozenset({GC, DELETED, STRING, ANY})
 
 
 def decode_update(data: bytes, bytes_max: int = UPDATE_BYTES_MAX, is_own: bool = False) -> Update:
@@ -92,13 +92,13 @@ def decode_update(data: bytes, bytes_max: int = UPDATE_BYTES_MAX, is_own: bool =
         )
     try:
         structs, at = _read_sections(data, Budget(is_own))
-        if at == len(data) - 1 and data[at] == 0:
-            return Update(structs, {})
-        deletes, at = _read_delete_set(data, at)
+        deletes, at = ({}, at + 1) if at == len(data) - 1 and data[at] == 0 else _read_delete_set(data, at)
     except IndexError:
         raise WireError("the update ends too early") from None
     if at != len(data):
         raise WireError(f"{len(data) - at} bytes follow the update")
+    if not is_own:
+        check_squashing(structs, deletes)
     return Update(structs, deletes)
 
 
@@ -144,29 +144,11 @@ def _read_structs(
         struct, at = _read_struct(data, at, client, clock, budget)
         return [struct], at
     structs: list[Struct] = []
-    run = 0
-    last: Struct | None = None
     for _ in range(count):
         struct, at = _read_struct(data, at, client, clock, budget)
         clock += struct.length
-        if last is not None and _squashes(last, struct):
-            run += 1
-            if run > budget.run_max:
-                raise WireError("too many neighbours that one struct could hold", code="squashable_run")
-        else:
-            run = 0
         structs.append(struct)
-        last = struct
     return structs, at
-
-
-def _squashes(left: Struct, right: Struct) -> bool:
-    """Whether the library will merge these two: it copies everything merged so far each time, so runs are bounded."""
-    if left.kind != right.kind or left.kind not in _SQUASHABLE:
-        return False
-    if left.kind == GC:
-        return True
-    return right.origin == (left.client, left.clock + left.length - 1) and right.right == left.right
 
 
 def _read_struct(data: bytes, at: int, client: int, clock: int, budget: Budget) -> tuple[Struct, int]:

@@ -95,9 +95,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Submit this update to the document; when it is refused, call `refused`."""
+    """Submit this update to the document; when it is refused, call `refused`. `catches_up`: it came as Step 2."""
 
     update: bytes
+    catches_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ class PeerSession:
             case SyncStep1(state_vector):
                 return [Answer(state_vector)]
             case SyncStep2(update) | SyncUpdate(update):
-                return [] if update == EMPTY_UPDATE else [Apply(update)]
+                return [] if update == EMPTY_UPDATE else [Apply(update, isinstance(message, SyncStep2))]
             case Awareness(states):
                 return [Relay(states)]
             case QueryAwareness():

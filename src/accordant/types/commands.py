@@ -13,6 +13,7 @@ from accordant.types.errors import Invalid
 from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
 from accordant.types.readings import Basis, Token
 from accordant.types.regions import OPERATIONS, Kind
+from accordant.types.values import is_text
 
 __all__ = ["Committed", "Question", "ReadAnswer", "Submission", "Write"]
 
@@ -67,6 +68,14 @@ class Write:
         return cls(region, Kind(kind), op, key, dict(args), None if expect is None else Token.from_list(expect))
 
 
+def _check_names(region: Any, key: Any) -> None:
+    """Whatever else they are, a region's name and a key are text that can be written down; raises `Invalid`."""
+    if not is_text(region):
+        raise Invalid("a region's name is text without lone surrogates", code="bad_region_name")
+    if key is not None and not is_text(key):
+        raise Invalid(f"a key is text without lone surrogates, not {ascii(key)[:40]}", code="bad_key", path=region)
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """Writes that land together in one entry, or not at all. `op_id` makes a retry harmless: the same id lands once."""
@@ -79,11 +88,15 @@ class Submission:
     def __post_init__(self) -> None:
         if not 0 < len(self.writes) <= WRITES_PER_COMMIT_MAX:
             raise Invalid(f"a submission has 1 to {WRITES_PER_COMMIT_MAX} writes", code="too_many_writes")
-        if self.why is not None and (not isinstance(self.why, str) or len(self.why) > WHY_CHARS_MAX):
+        for write in self.writes:
+            _check_names(write.region, write.key)
+        if self.why is not None and (not is_text(self.why) or len(self.why) > WHY_CHARS_MAX):
             raise Invalid(f"why= is a text of at most {WHY_CHARS_MAX} characters", code="bad_why")
         if len(self.derived_from) > DERIVED_FROM_MAX:
             raise Invalid(f"derived_from= names at most {DERIVED_FROM_MAX} readings", code="too_many_readings")
-        if not isinstance(self.op_id, str) or not 0 < len(self.op_id) <= 128:
+        if not all(is_text(basis.path) for basis in self.derived_from):
+            raise Invalid("a reading's path is text without lone surrogates", code="bad_command")
+        if not is_text(self.op_id) or not 0 < len(self.op_id) <= 128:
             raise Invalid("an op id is a text of 1 to 128 characters", code="bad_op_id")
 
     def to_json(self) -> dict[str, Any]:
@@ -119,6 +132,9 @@ class Question:
     kind: Kind
     key: str | None = None
     at_least: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_names(self.region, self.key)
 
     @property
     def path(self) -> str:

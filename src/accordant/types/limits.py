@@ -47,8 +47,9 @@ STRUCTS_PER_UPDATE_MAX: Final = 20_000
 CLIENTS_PER_UPDATE_MAX: Final = 1_024
 """Client sections in one update: an offline merge holds a handful of one's own ids. Beyond: refused."""
 
-SQUASHABLE_RUN_MAX: Final = 64
-"""Neighbouring structs that an honest peer would have sent as one. 16,000 of them cost yrs 7.7 s and 6 GB. Beyond: refused."""
+SQUASHED_BYTES_MAX: Final = 128 * 1_048_576
+"""Bytes that the library copies while it merges one update's neighbours (0.3 s): enough for 16,000 letters, 5,000 words,
+or 60 pieces that fill an update. 20,000 pieces of 30 bytes cost yrs 15 s and 6 GB. Beyond: refused, split it."""
 
 NESTING_DEPTH_MAX: Final = 16
 """Shared types inside shared types. Deep ones crash yrs on delete and Python on reading. Beyond: refused."""

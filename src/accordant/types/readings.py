@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from accordant.types.errors import Invalid
 
-__all__ = ["Basis", "Claim", "LogItem", "LogReading", "Reading", "Token", "basis_of"]
+__all__ = ["Basis", "Claim", "LogItem", "LogReading", "Reading", "Token", "bases_of", "basis_of"]
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - the item type of a log
@@ -102,3 +102,9 @@ def basis_of(reading: Any) -> Basis:
     raise Invalid(
         f"{type(reading).__name__} is not a reading: pass what read() returned, not its value", code="not_a_reading"
     )
+
+
+def bases_of(derived_from: Iterable[Reading[Any]] | Reading[Any]) -> tuple[Basis, ...]:
+    """What a `derived_from=` names: several readings, or one alone; raises `Invalid` for anything that is not a reading."""
+    readings = (derived_from,) if isinstance(derived_from, Reading) else derived_from
+    return tuple(basis_of(reading) for reading in readings)

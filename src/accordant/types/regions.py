@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -72,7 +73,9 @@ class Rules:
         `writers` closes the region to everybody else. `allow` maps `"*"`, an agent's name or `"role:<role>"` to operation
         names. `append` is implied by `insert`. Owner-only operations need to be granted by one of the two.
         """
-        names = {agent, *(f"role:{role}" for role in roles)}
+        names = {f"role:{role}" for role in roles}
+        if not agent.startswith("role:"):  # whoever is called like a role does not have it
+            names.add(agent)
         if self.writers is not None and not names & self.writers:
             return False
         if self.allow is None:
@@ -98,8 +101,8 @@ class RegionSpec:
         if self.item is not None:
             adapter = adapter_for(self.item)
             try:
-                checked = adapter.validate_python(value)
-                value = adapter.dump_python(checked, mode="json")
+                checked = adapter.validate_python(value, by_alias=True, by_name=True)
+                value = adapter.dump_python(checked, mode="json", by_alias=False, round_trip=True)
             except ValidationError as error:
                 raise self._invalid(error) from error
             except ValueError as error:  # pydantic's serializer on what cannot be JSON
@@ -111,7 +114,7 @@ class RegionSpec:
         value = storable(value)
         if self.item is not None:
             try:
-                adapter_for(self.item).validate_python(value)
+                _from_json(self.item, value)
             except ValidationError as error:
                 raise self._invalid(error) from error
         return self._validated(value)
@@ -121,7 +124,7 @@ class RegionSpec:
         if self.item is None or value is None:
             return value
         try:
-            return adapter_for(self.item).validate_python(value)
+            return _from_json(self.item, value)
         except ValidationError as error:
             raise self._invalid(error) from error
 
@@ -208,6 +211,15 @@ class Schema:
             raise Invalid("not a schema description", code="bad_schema")
         specs = {str(name): RegionSpec.from_description(str(name), spec) for name, spec in regions.items()}
         return cls(str(shown.get("name", "document")), specs, is_open=not specs)
+
+
+def _from_json(item: Any, value: Any) -> Any:
+    """The Python value of a JSON value, whose fields may bear their names or their aliases; raises `ValidationError`."""
+    adapter = adapter_for(item)
+    try:
+        return adapter.validate_python(value, by_alias=True, by_name=True)
+    except ValidationError:  # a strict type takes a date's text from JSON alone
+        return adapter.validate_json(json.dumps(value), by_alias=True, by_name=True)
 
 
 @lru_cache(maxsize=1024)

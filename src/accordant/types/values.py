@@ -15,7 +15,7 @@ from typing import Any
 from accordant.types.errors import Invalid
 from accordant.types.limits import INTEGER_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX
 
-__all__ = ["canonical", "canonical_json", "digest", "storable"]
+__all__ = ["canonical", "canonical_json", "digest", "is_text", "storable"]
 
 
 def canonical(value: Any, depth: int = VALUE_DEPTH_MAX) -> Any:
@@ -62,11 +62,17 @@ def storable(value: Any, bytes_max: int = VALUE_BYTES_MAX) -> Any:
     return clean
 
 
-def _text(value: str) -> str:
+def is_text(value: Any) -> bool:
+    """Whether it is a string that can be written down: without lone surrogates."""
     try:
-        value.encode()
+        return isinstance(value, str) and value.encode() is not None
     except UnicodeEncodeError:
-        raise Invalid("a string with a lone surrogate is not text", code="not_unicode") from None
+        return False
+
+
+def _text(value: str) -> str:
+    if not is_text(value):
+        raise Invalid("a string with a lone surrogate is not text", code="not_unicode")
     return value
 
 

@@ -317,7 +317,7 @@ def squashable(w: World) -> Any:
     values = [
         item(ANY, NEW, n, [n], origin=(NEW, n - 1) if n else None, parent=None if n else "log") for n in range(16_000)
     ]
-    letters = [item(STRING, NEW, n, "x", origin=(NEW, n - 1) if n else w.text) for n in range(16_000)]
+    letters = [item(STRING, NEW, n, "x", origin=(NEW, n - 1) if n else w.text) for n in range(20_000)]
     entries = [
         item(ANY, NEW, n, [n], origin=(NEW, n - 1) if n else None, parent=None if n else "map", key=None if n else "k")
         for n in range(16_000)

@@ -9,29 +9,29 @@ this is unknown.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from accordant.engine.commands import Audit, Command, Quarantine, Submit
-from accordant.engine.crdt import ReplicaBroken
+from accordant.engine.commands import Audit, Command, Quarantine, Submit, Update
 from accordant.engine.effects import Effects, Published
 from accordant.engine.host.lines import Lines
+from accordant.engine.host.loading import load_state, published_after
 from accordant.engine.machine import LiveStateBroken, Machine
-from accordant.engine.state import DocumentState
-from accordant.engine.stores.contract import Appended, Commit, Compacted, Outcome, Store, StoreFenced
+from accordant.engine.stores.contract import Appended, Commit, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
-from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, NoAuthority, StoreError, WireError
+from accordant.types.errors import AccordantError, NoAuthority, StoreError
 from accordant.types.limits import BATCH_COMMITS_MAX, CHECKPOINT_BYTES, CHECKPOINT_ENTRIES, INBOX_MAX
 
-__all__ = ["DocumentHost", "load_state"]
+__all__ = ["DocumentHost"]
 
 logger = logging.getLogger("accordant.engine")
 Listener = Callable[[list[Published]], None]
+
+TAKE_OVER_ATTEMPTS = 3
+"""An earlier attempt of this process that was given up may still land between reading the log and appending to it."""
 
 
 class LeaseKeeper(Protocol):
@@ -64,51 +64,6 @@ class _Batch:
         one.effects = effects
         self.pending.append(one)
         self.commits.extend(effects.persist)
-
-
-async def load_state(
-    store: Store, key: str, client_id: int, upto: int | None = None
-) -> tuple[DocumentState, Entry | None]:
-    """The fold of a document's log: the newest checkpoint and the tail after it, or everything where there is none.
-
-    Returns the state and the last entry read. Raises `StoreError` when log and checkpoint do not fit each other.
-    """
-    checkpoint = await store.load(key)
-    state = DocumentState(client_id)
-    if checkpoint is not None and (upto is None or checkpoint.offset <= upto):
-        try:
-            state = DocumentState.load(client_id, checkpoint.state)
-        except (ValueError, KeyError, ReplicaBroken, AccordantError) as error:
-            logger.warning("checkpoint of %s at %d unusable, replaying the log: %s", key, checkpoint.offset, error)
-            state = DocumentState(client_id)
-    last: Entry | None = None
-    while upto is None or state.head < upto:
-        try:
-            entries = await store.read(key, state.head, 1000)
-        except Compacted as compacted:
-            raise StoreError(
-                f"{key}: its log starts after {compacted.checkpoint} and no usable checkpoint is there",
-                code="store_corrupt",
-                landed=False,
-                hint="restore a backup of the store",
-            ) from compacted
-        if not entries:
-            break
-        for entry in entries:
-            if upto is not None and entry.offset > upto:
-                break
-            try:
-                state.fold(entry)
-            except (ReplicaBroken, AccordantError, AssertionError) as error:
-                raise StoreError(
-                    f"{key}: entry {entry.offset} does not fit the log before it: {error}",
-                    code="store_corrupt",
-                    landed=False,
-                    offset=entry.offset,
-                    hint="run `accordant verify`, then restore a backup",
-                ) from error
-            last = entry
-    return state, last
 
 
 class DocumentHost:
@@ -156,14 +111,15 @@ class DocumentHost:
 
     async def start(self) -> None:
         """Load the document, record this epoch, begin to answer. Raises `StoreError`, `NoAuthority`."""
-        await self._rebuild()
-        machine = self._live()
-        effects = machine.take_over(self._now_ms(), self._holder)
-        outcomes = await self._store.commit(self.key, self.epoch, effects.persist)
-        for outcome in outcomes:
-            if not isinstance(outcome, Appended):
-                raise NoAuthority(f"{self.key} was taken over while it was opened", code="no_authority")
-        self.durable_head = machine.head
+        for _ in range(TAKE_OVER_ATTEMPTS):
+            await self._rebuild()
+            effects = self._live().take_over(self._now_ms(), self._holder)
+            (outcome,) = await self._store.commit(self.key, self.epoch, effects.persist)
+            if isinstance(outcome, Appended | StoreFenced):
+                break
+        if not isinstance(outcome, Appended):
+            raise NoAuthority(f"{self.key} was taken over while it was opened", code="no_authority")
+        self.durable_head = self._live().head
         self._task = asyncio.create_task(self._run(), name=f"accordant {self.key}")
 
     async def close(self, checkpoint: bool = True) -> None:
@@ -176,9 +132,10 @@ class DocumentHost:
             self._task = None
         if self._checkpoints:
             await asyncio.gather(*self._checkpoints, return_exceptions=True)
-        if checkpoint and self._machine is not None and self._since_checkpoint[0]:
-            with contextlib.suppress(StoreError):  # the log has everything; a checkpoint only saves time
-                await self._store.checkpoint(self.key, self._machine.head, self._machine.state.dump())
+        machine = self._machine
+        is_durable = machine is not None and machine.head == self.durable_head  # else it holds what never landed
+        if checkpoint and machine is not None and is_durable and self._since_checkpoint[0]:
+            await self._keep(machine.head, machine.state.dump())
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each durable batch of entries, in order, from the loop. Returns how to stop it."""
@@ -204,13 +161,13 @@ class DocumentHost:
 
     async def call(self, command: Command) -> Any:
         """The command's reply, at a durable version; raises the `AccordantError` that it is refused with."""
-        if self._closed is not None:
-            raise AccordantError.from_dict(self._closed.to_dict())
+        self._check_open()
         if not self._lease.is_current():
             await self._confirm_lease()
-        while len(self._inbox) >= INBOX_MAX:
+        while len(self._inbox) >= INBOX_MAX and self._closed is None:
             self._room.clear()
             await self._room.wait()
+        self._check_open()  # it may have ended while we waited
         one = _Pending(command, asyncio.get_running_loop().create_future())
         self._inbox.append(one)
         self._advance()
@@ -223,6 +180,10 @@ class DocumentHost:
             raise reply.with_traceback(None)
         return reply
 
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise AccordantError.from_dict(self._closed.to_dict())
+
     async def _confirm_lease(self) -> None:
         """The lease may have run out while this process was held up: without it, not even a read may be answered (I3)."""
         try:
@@ -233,13 +194,17 @@ class DocumentHost:
             raise
 
     async def reached(self, version: int, timeout_s: float) -> None:
-        """Wait until `version` is durable here; raises `TimeoutError`."""
+        """Wait until `version` is durable here; raises `TimeoutError`, or what a closed document answers."""
         if version <= self.durable_head:
             return
+        self._check_open()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((version, waiter))
-        async with asyncio.timeout(timeout_s):
-            await waiter
+        try:
+            async with asyncio.timeout(timeout_s):
+                await waiter
+        finally:
+            self._waiters = [(v, w) for v, w in self._waiters if w is not waiter]
 
     # -- the usual way: nothing here waits -------------------------------------------------------------------------
 
@@ -264,6 +229,10 @@ class DocumentHost:
                 effects = self._machine.handle(one.command, self._now_ms())
             except LiveStateBroken as broken:
                 self._broken = (one, broken)
+                return
+            except Exception as error:  # a mistake of ours, perhaps half-way through a change: trust nothing of it
+                logger.exception("%s: judging a %s failed", self.key, type(one.command).__name__)
+                self._broken = (one, _mistake(one.command, error))
                 return
             self._batch.add(one, effects)
 
@@ -304,12 +273,14 @@ class DocumentHost:
                 if self._broken is not None:
                     await self._recover()
                 self._advance()
-                is_idle = self._flight is None and not self._batch.pending and not self._inbox
+                is_sound = self._machine is not None and self._broken is None
+                is_idle = self._flight is None and not self._batch.pending and not self._inbox and self._broken is None
                 if self._closed is not None and is_idle:
                     break
                 self._wake.clear()
-                is_sound = self._machine is not None and self._broken is None
-                if is_sound or not self._inbox:  # unsound and nobody waits: try again when somebody does
+                if is_sound or (
+                    self._broken is None and not self._inbox
+                ):  # not loaded, nobody waits: until somebody does
                     await self._wake.wait()
         finally:
             self._fail_waiting()
@@ -339,6 +310,9 @@ class DocumentHost:
         """The batch did not simply become durable: find out what did, tell everybody, and build the live state anew."""
         flight, batch, self._flight = self._flight, self._flying, None
         assert flight is not None
+        if flight.cancelled():  # within the store: nobody here cancels one
+            await self._fail(batch, _unknown(self.key, "it was cancelled"))
+            return
         try:
             outcomes = flight.result()
         except StoreError as error:
@@ -350,23 +324,23 @@ class DocumentHost:
 
     def _settle(self, batch: _Batch) -> None:
         """Publish, then reply: everything in the batch is durable."""
-        published = [one for pending in batch.pending if pending.effects for one in pending.effects.publish]
-        if published:
-            for listener in tuple(self._listeners):
-                try:
-                    listener(published)
-                except Exception:
-                    logger.exception("a listener of %s failed and is dropped", self.key)
-                    self._listeners.remove(listener)
+        self._publish([one for pending in batch.pending if pending.effects for one in pending.effects.publish])
         for pending in batch.pending:
             if not pending.answer.done() and pending.effects is not None:
                 pending.answer.set_result(pending.effects.reply)
-        if self._waiters:
-            due = [w for v, w in self._waiters if v <= self.durable_head]
-            self._waiters = [(v, w) for v, w in self._waiters if v > self.durable_head]
-            for waiter in due:
-                if not waiter.done():
-                    waiter.set_result(None)
+
+    def _publish(self, published: list[Published]) -> None:
+        """Tell subscribers, and those who wait for a version."""
+        for listener in tuple(self._listeners) if published else ():
+            try:
+                listener(published)
+            except Exception:
+                logger.exception("a listener of %s failed and is dropped", self.key)
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+        for version, waiter in self._waiters:
+            if version <= self.durable_head and not waiter.done():
+                waiter.set_result(None)
 
     async def _sort_out(self, batch: _Batch, outcomes: list[Outcome]) -> None:
         """The store judged otherwise than we did: a retry that had landed before, or another authority."""
@@ -376,9 +350,7 @@ class DocumentHost:
                 f"{self.key}: epoch {fenced.newest} has taken over from {self.epoch}", code="no_authority"
             )
             self._closed = error
-            self._answer_all(batch, error)
-            self._answer_all(self._batch, error)
-            self._batch = _Batch()
+            self._fail_waiting()  # the live state is ahead of the log, and answers nobody any more
             return
         again: list[_Pending] = []
         at = 0
@@ -386,10 +358,9 @@ class DocumentHost:
             size = len(pending.effects.persist) if pending.effects else 0
             mine, at = outcomes[at : at + size], at + size
             commits = pending.effects.persist if pending.effects else []
-            if size and all(map(_is_expected, commits, mine)) and not again:
-                self.durable_head = commits[-1].entry.offset
-                single = _Batch([pending], list(commits))
-                self._settle(single)
+            if not again and all(map(_is_expected, commits, mine)):
+                self.durable_head = commits[-1].entry.offset if commits else self.durable_head
+                self._settle(_Batch([pending], list(commits)))
             elif size == 1 and isinstance(mine[0], Appended) and mine[0].duplicate and not pending.answer.done():
                 pending.answer.set_result(Committed(mine[0].offset, duplicate=True))
                 again.append(_Pending(pending.command, _done()))
@@ -425,26 +396,35 @@ class DocumentHost:
         machine = Machine(state, self.epoch, self.incarnation)
         if self._previous is not None:
             machine.adopt(self._previous)
+        missed: list[Published] = []
+        if self._listeners and machine.head > self.durable_head:
+            missed = await published_after(self._store, self.key, self.durable_head)
         self._machine, self._previous = machine, None
         self.durable_head = machine.head
+        self._publish(missed)
 
     async def _try_rebuild(self) -> None:
         """Rebuild; while the store cannot even be read, everybody who waits is told so, and the next call tries again."""
         try:
             await self._rebuild()
-        except StoreError as error:
+        except Exception as problem:  # whatever a store raises
+            error = problem if isinstance(problem, StoreError) else _unreadable(self.key, problem)
             logger.error("%s: cannot be rebuilt: %s", self.key, error)
             waiting, self._inbox = list(self._inbox), deque()
+            self._room.set()
             for one in waiting:
                 if not one.answer.done():
                     one.answer.set_result(error)
 
     def _fail_waiting(self) -> None:
-        error = self._closed or NoAuthority(f"{self.key} is not served here any more", code="closed")
-        for one in (*self._flying.pending, *self._batch.pending, *self._inbox):
+        self._closed = error = self._closed or NoAuthority(f"{self.key} is not served here any more", code="closed")
+        broken = () if self._broken is None else (self._broken[0],)
+        for one in (*self._flying.pending, *self._batch.pending, *broken, *self._inbox):
             if not one.answer.done():
                 one.answer.set_result(error)
         self._inbox.clear()
+        self._batch = _Batch()
+        self._room.set()
         for _, waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(error)
@@ -474,7 +454,7 @@ class DocumentHost:
     async def _keep(self, offset: int, state: bytes) -> None:
         try:
             await self._store.checkpoint(self.key, offset, state)
-        except (StoreError, WireError) as error:
+        except Exception as error:  # the log has everything; a checkpoint only saves time
             logger.warning("%s: no checkpoint at %d: %s", self.key, offset, error)
 
 
@@ -482,14 +462,27 @@ def _is_expected(commit: Commit, outcome: Outcome) -> bool:
     return isinstance(outcome, Appended) and not outcome.duplicate and outcome.offset == commit.entry.offset
 
 
-def _unknown(key: str, error: Exception) -> StoreError:
+def _mistake(command: Command, error: Exception) -> LiveStateBroken:
+    reason = f"judging failed: {type(error).__name__}: {error}"
+    if isinstance(command, Update):
+        return LiveStateBroken(reason, command.session, command.update)
+    return LiveStateBroken(reason)
+
+
+def _unreadable(key: str, error: Exception) -> StoreError:
+    unreadable = StoreError(f"{key} cannot be read: {error}", code="store", landed=False, hint="try again later")
+    unreadable.__cause__ = error
+    return unreadable
+
+
+def _unknown(key: str, error: Exception | str) -> StoreError:
     unknown = StoreError(
         f"{key}: the store failed, and whether this landed is unknown: {error}",
         code="unknown_outcome",
         landed=None,
         hint="submit again with the same op id: it lands once",
     )
-    unknown.__cause__ = error
+    unknown.__cause__ = error if isinstance(error, Exception) else None
     return unknown
 
 

@@ -21,7 +21,7 @@ from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.entries import Auth
-from accordant.types.errors import AccordantError, Invalid, NoAuthority
+from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.limits import LEASE_S
 from accordant.types.namespaces import DocumentKey, Namespace, segment
 
@@ -111,12 +111,18 @@ class Engine:
         await asyncio.gather(self._renewing, return_exceptions=True)
         self._renewing = None
         try:
-            await asyncio.gather(*(host.close() for host in self._hosts.values()))
-            for held in self._leases.values():
-                await self._store.release(held.lease)
+            ends = await asyncio.gather(*(host.close() for host in self._hosts.values()), return_exceptions=True)
+            ends += await asyncio.gather(
+                *(self._release(held) for held in self._leases.values()), return_exceptions=True
+            )
+            for error in (one for one in ends if isinstance(one, BaseException)):
+                logger.error("while closing: %s", error)  # what was acknowledged is in the log, and a lease runs out
         finally:
             self._hosts.clear()
             await self._store.close()
+
+    async def _release(self, held: _Held) -> None:
+        await self._store.release(held.lease)
 
     async def _acquire(self, resource: str) -> _Held:
         lease = await self._store.acquire(resource, self._holder, self._lease_s)
@@ -131,7 +137,7 @@ class Engine:
                     await held.confirm()
                 except NoAuthority as lost:  # commits are fenced by the epoch; hosts close themselves on the next call
                     logger.error("the lease on %s has passed to another: %s", held.lease.resource, lost)
-                except AccordantError as error:
+                except Exception as error:  # whatever a store raises: the next turn tries again
                     logger.warning("the lease on %s could not be renewed: %s", held.lease.resource, error)
 
     # -- documents --------------------------------------------------------------------------------------------
@@ -211,14 +217,22 @@ class Engine:
 
     async def host(self, key: DocumentKey) -> DocumentHost:
         """The task that owns a document here, started when needed: what servers build upon."""
-        if self._renewing is None:
-            raise NoAuthority("the engine is not open: `async with Engine(...) as engine`", code="closed")
+        self._check_open()
         async with self._opening.setdefault(key.path, asyncio.Lock()):
             host = self._hosts.get(key.path)
             if host is None or host.is_closed:
                 host = await self._start(key)
+                try:
+                    self._check_open()  # it may have been closed while the document was loaded
+                except NoAuthority:
+                    await host.close(checkpoint=False)
+                    raise
                 self._hosts[key.path] = host
             return host
+
+    def _check_open(self) -> None:
+        if self._renewing is None:
+            raise NoAuthority("the engine is not open: `async with Engine(...) as engine`", code="closed")
 
     async def _start(self, key: DocumentKey) -> DocumentHost:
         held = self._leases.get(ALL) or await self._acquire(key.path)

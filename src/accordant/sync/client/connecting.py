@@ -103,6 +103,11 @@ def connect(
         )
     if urlsplit(url).scheme not in ("ws", "wss"):
         raise Invalid(f"{url!r} is not a websocket address: ws://HOST:PORT", code="bad_url")
+    if "/sync/" in urlsplit(url).path:
+        raise Invalid(
+            f"{url!r} is a document's address: give ws://HOST:PORT alone, namespace and name say which document",
+            code="bad_url",
+        )
     key = DocumentKey.of(namespace, name)
     path = "/".join(quote(one, safe="") for one in (*key.namespace.segments, key.name))
     lease_ms = None if lease_s is None else int(lease_s * 1000)

@@ -139,8 +139,8 @@ class Connection:
                 case acts.Answer(state_vector):
                     self._listen()
                     await self._start(self._answer(state_vector), self._answering)
-                case acts.Apply(update):
-                    await self._start(self._apply(update), self._applying)
+                case acts.Apply(update, catches_up):
+                    await self._start(self._apply(update, catches_up), self._applying)
                 case acts.Perform(call, method, body):
                     await self._start(self._perform(call, method, body), self._answering)
 
@@ -198,9 +198,9 @@ class Connection:
             return
         self._peer.post(encode_message(SyncStep2(update)))
 
-    async def _apply(self, update: bytes) -> None:
+    async def _apply(self, update: bytes, catches_up: bool) -> None:
         try:
-            await self._host.call(Update(self._peer.session, update))
+            await self._host.call(Update(self._peer.session, update, catches_up))
         except AccordantError as error:
             await self._carry_out(self._machine.refused(error))
 
