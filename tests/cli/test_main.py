@@ -162,7 +162,9 @@ def test_every_kind_of_error_has_its_exit_code(error: AccordantError, code: int)
     assert exit_code(error) == code
 
 
-@pytest.mark.parametrize("words", [("serve",), ("check", f"ws://127.0.0.1:9/sync/{KEY}")])
+@pytest.mark.parametrize(
+    "words", [("serve",), ("serve", "state.db", "--port", "0"), ("check", f"ws://127.0.0.1:9/sync/{KEY}")]
+)
 def test_a_bare_install_names_the_missing_extra(words: tuple[str, ...]) -> None:
     """Without the server's libraries its commands end with 3 and the words to install them; the others work."""
     done = program(*words, code=WITHOUT_SERVER)

@@ -48,7 +48,11 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        alone.command(cmd_name)(_told(_function(cmd_name), ctx is not None and ctx.meta.get("debug", False)))
+        function, is_there = _function(cmd_name)
+        # A command whose extra is missing takes any words: it is to name the extra, and not to call a word wrong
+        lenient = {} if is_there else {"allow_extra_args": True, "ignore_unknown_options": True}
+        told = _told(function, ctx is not None and ctx.meta.get("debug", False))
+        alone.command(cmd_name, context_settings=lenient)(told)
         command = typer.main.get_command(alone)
         command.name = cmd_name
         return command
@@ -60,15 +64,16 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, [word for at, word in enumerate(args) if at > end or word != "--debug"])
 
 
-def _function(name: str) -> Callable[..., None]:
+def _function(name: str) -> tuple[Callable[..., None], bool]:
+    """The command's function, and whether all that it needs is installed."""
     module, function = COMMANDS[name]
     try:
         found: Callable[..., None] = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "accordant" or name not in EXTRAS:
             raise
-        return _missing(name)
-    return found
+        return _missing(name), False
+    return found, True
 
 
 def _told(act: Callable[..., None], debug: bool) -> Callable[..., None]:
