@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from accordant.engine.stores.contract import ALL, Lease
 from accordant.engine.stores.leases import Claimant, HeldLease, grant, newest_epoch
 from accordant.engine.stores.process_lock import ProcessLock
+from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.errors import NoAuthority, StoreError
 from accordant.types.limits import AUTHORITY_ID_END, AUTHORITY_ID_MIN
 
@@ -78,3 +80,23 @@ def test_one_instance_holds_the_lock_at_a_time(tmp_path: Path) -> None:
     assert second.take() is True
     second.let_go()
     assert ProcessLock(str(tmp_path)).take() is None
+
+
+def test_a_lease_renewed_after_the_file_was_opened_again_stands(tmp_path: Path) -> None:
+    """The instance that renews holds the sign of life from then on: nobody takes it for a dead holder's."""
+
+    async def play() -> None:
+        first = SqliteStore(tmp_path / "s.db", clock=lambda: 1_800_000_000.0)
+        await first.open()
+        lease = await first.acquire(ALL, "ada", 1.0)
+        await first.close()
+        again = SqliteStore(tmp_path / "s.db", clock=lambda: 1_800_000_000.0)
+        await again.open()
+        renewed = await again.renew(lease, 1.0)
+        with pytest.raises(NoAuthority):
+            await again.acquire(ALL, "bob", 1.0)
+        await again.release(renewed)
+        assert (await again.acquire(ALL, "bob", 1.0)).epoch > lease.epoch
+        await again.close()
+
+    asyncio.run(play())

@@ -52,6 +52,8 @@ class SqliteLeases:
             self._lost(lease)
             raise
         _save(connection, HeldLease(longer, locked=lease.resource == ALL and self._lock.take() is True))
+        if lease.resource == ALL:
+            self._own = longer  # also when another instance acquired it: the lock that stands for it is here now
         return longer
 
     def release(self, connection: Connection, lease: Lease) -> None:
