@@ -7,7 +7,7 @@ import json
 
 from rich.console import Console
 
-from accordant.cli.check_format import exit_code, render_json, render_table
+from accordant.cli.check_format import exit_code, render_table
 from accordant.coherence_pass import CheckerConfig, CoherenceReport
 
 from .support import check
@@ -23,7 +23,7 @@ def shown(report: CoherenceReport) -> str:
 
 def test_json_is_the_report() -> None:
     """The JSON holds the fields that programs read, for both sides."""
-    data = json.loads(render_json(check("Churn in Q3 was 4.1%.", "Q3 churn was 6.3%.")))
+    data = json.loads(check("Churn in Q3 was 4.1%.", "Q3 churn was 6.3%.").model_dump_json())
     assert data["coherent"] is False
     (found,) = data["contradictions"]
     assert (found["kind"], found["a"]["authors"], found["b"]["authors"]) == ("numeric", ["ann"], ["bob"])

@@ -1,4 +1,4 @@
-"""A coherence report for people and for programs: a table on a terminal, JSON for everything else.
+"""A coherence report for people and for programs: a table on a terminal.
 
 Only shows: opens nothing, checks nothing, and decides nothing but the exit code that the report stands for.
 """
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from accordant.coherence_pass.report import CoherenceReport, Contradiction, Side
 
-__all__ = ["FINDINGS_EXIT", "exit_code", "render_json", "render_table"]
+__all__ = ["FINDINGS_EXIT", "exit_code", "render_table"]
 
 FINDINGS_EXIT: Final = 4
 """Exit code of a check that found contradictions."""
@@ -23,11 +23,6 @@ FINDINGS_EXIT: Final = 4
 def exit_code(report: CoherenceReport) -> int:
     """0 for a coherent document, 4 for findings; what is only possible does not count."""
     return 0 if report.coherent else FINDINGS_EXIT
-
-
-def render_json(report: CoherenceReport) -> str:
-    """The report as one JSON object."""
-    return report.model_dump_json(indent=2)
 
 
 def render_table(report: CoherenceReport, console: Console, *, possible_shown: int = 10) -> None:

@@ -72,10 +72,8 @@ class Region:
     async def _ask(self, key: str | None = None, at_least: int | None = None) -> ReadAnswer:
         return await self._port.ask(Question(self.name, self.kind, key, at_least))
 
-    async def _submit(
-        self, *writes: Write, why: str | None, derived_from: Readings = (), op_id: str | None = None
-    ) -> Committed:
-        submission = Submission(writes, op_id or self._port.new_op_id(), why, bases_of(derived_from))
+    async def _submit(self, *writes: Write, why: str | None, derived_from: Readings = ()) -> Committed:
+        submission = Submission(writes, self._port.new_op_id(), why, bases_of(derived_from))
         try:
             return await self._port.submit(submission)
         except Conflict as conflict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from accordant.engine.guard import Field
-from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.state import DocumentState
 from accordant.types.commands import Question, ReadAnswer, Write
 from accordant.types.errors import Invalid
@@ -31,8 +30,7 @@ def region_spec(state: DocumentState, name: str, kind: Kind) -> RegionSpec:
         raise Invalid(
             f"{name!r} cannot name a guarded region: a slash parts a region from its key", code="bad_region_name"
         )
-    root = state.ledger.roots.get(name)
-    if not kind.is_guarded and root is not None and 0 <= root.shape != ROOT_SHAPES[kind]:
+    if state.misfits(name, kind):
         raise Invalid(f"{name} holds something else than a {kind.value}", code="wrong_kind", path=name)
     return spec
 

@@ -36,7 +36,6 @@ from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
 from accordant.engine.landing import Landing
 from accordant.engine.outline import outline
-from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
@@ -369,13 +368,7 @@ class Machine:
                     code="schema_mismatch",
                     path=name,
                 )
-            root = self.state.ledger.roots.get(name)
-            if (
-                old is None
-                and root is not None
-                and not spec.kind.is_guarded
-                and 0 <= root.shape != ROOT_SHAPES[spec.kind]
-            ):
+            if old is None and self.state.misfits(name, spec.kind):
                 raise Invalid(
                     f"{name} holds something else than a {spec.kind.value}", code="schema_mismatch", path=name
                 )

@@ -20,7 +20,7 @@ from accordant.types.commands import Write
 from accordant.types.entries import OpRecord
 from accordant.types.errors import Conflict, Denied, Invalid
 from accordant.types.regions import Kind, RegionSpec
-from accordant.types.values import canonical_json
+from accordant.types.values import canonical_json, is_text
 
 __all__ = ["Merge"]
 
@@ -295,10 +295,8 @@ def _text_of(write: Write, argument: str) -> str:
     text = write.args.get(argument)
     if not isinstance(text, str):
         raise Invalid(f"{write.op} takes {argument}= as text", code="bad_argument", path=write.path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Invalid("a string with a lone surrogate is not text", code="not_unicode", path=write.path) from None
+    if not is_text(text):
+        raise Invalid("a string with a lone surrogate is not text", code="not_unicode", path=write.path)
     return text
 
 

@@ -77,6 +77,11 @@ class DocumentState:
                 found[name] = UNDECLARED[root.shape]
         return found
 
+    def misfits(self, name: str, kind: Kind) -> bool:
+        """Whether the root of that name holds another shape than a region of this kind has."""
+        root = self.ledger.roots.get(name)
+        return not kind.is_guarded and root is not None and 0 <= root.shape != ROOT_SHAPES[kind]
+
     def value(self, name: str, kind: Kind) -> Any:
         """A mergeable region's JSON value, canonical."""
         replica = self.replica

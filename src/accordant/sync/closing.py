@@ -31,11 +31,6 @@ class CloseCode(IntEnum):
     UNAVAILABLE = 4503
     SLOW = 4508
 
-    @property
-    def is_final(self) -> bool:
-        """Whether coming back unchanged cannot help."""
-        return 4400 <= self < 4500
-
 
 def close_code(error: AccordantError) -> CloseCode:
     """With which code a connection closes whose update was answered with this error."""

@@ -273,14 +273,12 @@ class DocumentHost:
                 if self._broken is not None:
                     await self._recover()
                 self._advance()
-                is_sound = self._machine is not None and self._broken is None
                 is_idle = self._flight is None and not self._batch.pending and not self._inbox and self._broken is None
                 if self._closed is not None and is_idle:
                     break
                 self._wake.clear()
-                if is_sound or (
-                    self._broken is None and not self._inbox
-                ):  # not loaded, nobody waits: until somebody does
+                is_loaded = self._machine is not None
+                if self._broken is None and (is_loaded or not self._inbox):  # not loaded: wait until somebody asks
                     await self._wake.wait()
         finally:
             self._fail_waiting()
