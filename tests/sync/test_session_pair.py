@@ -212,7 +212,7 @@ def test_an_ordinary_peer_joins_before_its_messages_count() -> None:
     peer = s.PeerSession()
     frame = b"".join(map(encode_message, (SyncStep1(b"\x00"), SyncStep2(b"\x02"), SyncUpdate(b"\x01"))))
     assert peer.receive_frame(frame) == [s.Join()]
-    assert peer.joined() == [s.Answer(b"\x00"), s.Apply(b"\x02", catches_up=True), s.Apply(b"\x01")]
+    assert peer.joined() == [s.Listen(), s.Answer(b"\x00"), s.Apply(b"\x02", catches_up=True), s.Apply(b"\x01")]
     assert peer.state is s.State.PEER
 
 

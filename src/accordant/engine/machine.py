@@ -276,11 +276,11 @@ class Machine:
     def _update(self, command: Update, now: int, effects: Effects) -> int:
         session = self._living(command.session, now)
         try:
-            if session.read_only:
-                raise Denied(f"{session.agent} joined read-only", code="read_only", agent=session.agent)
             plan = gate.check(
                 self.state.ledger, self.state.schema, command.update, gate.Peer(session.agent, session.roles)
             )
+            if session.read_only and not plan.is_noop:  # Yjs peers answer step 1 even when they have nothing new
+                raise Denied(f"{session.agent} joined read-only", code="read_only", agent=session.agent)
         except AccordantError as error:
             self._refuse(session, command.update, error, now, effects)
             raise

@@ -197,6 +197,8 @@ class ClientSession:
                 return self.end(_error_in(body))
             case OwnType.NOTICE, ClientState.READY:
                 return self._noticed(body)
+            case OwnType.ACK, ClientState.READY:
+                return []  # of an update; a handle without a replica sends none
         raise WireError(f"{message.type.name.lower()} has no place while {self.state.value}", code="unexpected_message")
 
     def _answered(self, kind: OwnType, body: Mapping[str, Any]) -> list[ClientAction]:

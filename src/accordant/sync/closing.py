@@ -20,6 +20,7 @@ class CloseCode(IntEnum):
 
     NORMAL = 1000
     MALFORMED = 4400
+    UNAUTHENTICATED = 4401
     ORIGIN = 4403
     ADDRESS = 4404
     VERSION = 4406
@@ -30,6 +31,11 @@ class CloseCode(IntEnum):
     INTERNAL = 4500
     UNAVAILABLE = 4503
     SLOW = 4508
+
+    @property
+    def is_final(self) -> bool:
+        """Whether coming back unchanged cannot help."""
+        return 4400 <= self < 4500
 
 
 def close_code(error: AccordantError) -> CloseCode:

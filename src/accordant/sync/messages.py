@@ -9,19 +9,28 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 from accordant.document.port import HistoryQuery
 from accordant.types.commands import Committed, Question, ReadAnswer
 from accordant.types.entries import Entry, entry_from, header_json
-from accordant.types.errors import Invalid
-from accordant.types.limits import INTEGER_MAX, REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
+from accordant.types.errors import AccordantError, Invalid
+from accordant.types.limits import (
+    CAPABILITIES_MAX,
+    CAPABILITY_CHARS_MAX,
+    INTEGER_MAX,
+    REGION_NAME_CHARS_MAX,
+    REGIONS_OPEN_MAX,
+)
 from accordant.types.namespaces import segment
 from accordant.types.readings import Token
 from accordant.types.regions import GUARDED_ROOT, Kind, Schema
 
 __all__ = [
+    "ACK",
+    "CAPABILITIES",
     "PROTOCOL_VERSION",
+    "Acknowledged",
     "Hello",
     "Method",
     "Resume",
@@ -37,9 +46,14 @@ __all__ = [
     "history_to_json",
     "question_from_json",
     "question_to_json",
+    "refusal_to_json",
 ]
 
 PROTOCOL_VERSION = 1
+ACK = "ack"
+CAPABILITIES = frozenset((ACK, "awareness", "calls", "refusal"))
+"""What this implementation speaks beyond y-protocols. Other names in a hello or welcome mean nothing here."""
+
 ROLES_MAX = 64
 SECRET_CHARS_MAX = 128
 LEASE_MS_MAX = 86_400_000
@@ -76,6 +90,7 @@ class Hello:
     resume: Resume | None = None
     read_only: bool = False
     protocol: int = PROTOCOL_VERSION
+    capabilities: frozenset[str] = CAPABILITIES
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -88,6 +103,7 @@ class Hello:
             "lease_ms": self.lease_ms,
             "schema": None if self.schema is None else self.schema.describe(),
             "resume": None if self.resume is None else {"session": self.resume.session, "secret": self.resume.secret},
+            "capabilities": sorted(self.capabilities),
         }
 
     @classmethod
@@ -118,6 +134,7 @@ class Hello:
             None if schema is None else _declared(schema),
             _resume(body.get("resume")),
             read_only,
+            capabilities=_capabilities(body.get("capabilities")),
         )
 
 
@@ -130,6 +147,19 @@ def _declared(shown: Mapping[str, Any]) -> Schema:
         if not 0 < len(name) <= REGION_NAME_CHARS_MAX or name == GUARDED_ROOT:
             raise Invalid(f"{name[:REGION_NAME_CHARS_MAX]!r} cannot be a region's name", code="bad_region_name")
     return schema
+
+
+def _capabilities(data: Any) -> frozenset[str]:
+    """Those of them that mean something here; a side that names none has all of them."""
+    if data is None:
+        return CAPABILITIES
+    if not (isinstance(data, list) and len(data) <= CAPABILITIES_MAX and all(map(_is_capability, data))):
+        raise _misfit(f"capabilities are at most {CAPABILITIES_MAX} names")
+    return CAPABILITIES.intersection(data)
+
+
+def _is_capability(name: Any) -> bool:
+    return isinstance(name, str) and len(name) <= CAPABILITY_CHARS_MAX
 
 
 def _resume(data: Any) -> Resume | None:
@@ -154,6 +184,7 @@ class Welcome:
     schema: Schema
     resumed: bool
     grace_s: float
+    capabilities: frozenset[str] = CAPABILITIES
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -168,6 +199,7 @@ class Welcome:
             "schema": self.schema.describe(),
             "resumed": self.resumed,
             "grace_s": self.grace_s,
+            "capabilities": sorted(self.capabilities),
         }
 
     @classmethod
@@ -185,9 +217,37 @@ class Welcome:
                 "resumed": bool(resumed),
                 "grace_s": int() | float() as grace_s,
             }:
-                known = Schema.from_description(schema)
-                return cls(session, secret, generation, epoch, incarnation, version, known, resumed, float(grace_s))
+                known, able = Schema.from_description(schema), _capabilities(body.get("capabilities"))
+                grace = float(grace_s)
+                return cls(session, secret, generation, epoch, incarnation, version, known, resumed, grace, able)
         raise _misfit("not a welcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The oldest `count` updates of this connection without an answer are durable; all of them are part of `version`."""
+
+    version: int
+    count: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"version": self.version, "count": self.count}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Acknowledged:
+        """The acknowledgement that `to_json` described; raises `Invalid`."""
+        version, count = body.get("version"), body.get("count")
+        if _is_int(version) and _is_int(count) and 0 <= version <= INTEGER_MAX and 1 <= count <= INTEGER_MAX:
+            return cls(version, count)
+        raise _misfit("an acknowledgement has a version and a count")
+
+
+def refusal_to_json(error: AccordantError) -> dict[str, Any]:
+    """Why an update was refused. `code`, `path` and `reason` stand apart for peers that know no error classes."""
+    path = error.fields.get("path")
+    shown = path if isinstance(path, str) else None
+    return {"code": error.code, "path": shown, "reason": error.message, "error": error.to_dict()}
 
 
 # -- calls ----------------------------------------------------------------------------------------------------
@@ -301,7 +361,7 @@ def entries_from_json(body: Any) -> list[Entry]:
         raise _misfit(f"not log entries: {error}") from error
 
 
-def _is_int(value: Any) -> bool:
+def _is_int(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

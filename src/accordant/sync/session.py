@@ -4,13 +4,17 @@ Pure: no socket, clock or dice, and it never sees the document. Whoever runs it 
 hands it the next frame only after `joined`, `welcomed` or `turned_away` has answered a `Join` or `Greet`.
 
     state     frame                    -> state      actions
+    NEW       (opened)                 -> NEW        AskForNews
     NEW       Hello, first of all      -> GREETING   Greet
     NEW       anything else            -> JOINING    Join    (an ordinary Yjs peer; its messages wait)
     GREETING  (welcomed)               -> MEMBER     Send Welcome
     JOINING   (joined)                 -> PEER       what had waited
-    PEER      Sync, Awareness, Query   -> PEER       Answer, Apply, Relay, ShowAwareness
+    PEER      Sync, Awareness, Query   -> PEER       Listen and Answer, Apply, Relay, ShowAwareness
     MEMBER    the same and Call        -> MEMBER     and Perform
+    MEMBER    (applied)                -> MEMBER     Send Ack
     any       refused, malformed       -> CLOSED     Send refusal, Close
+
+`hocuspocus_session` holds the same machine for the other dialect.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from enum import Enum
 from typing import Any
 
 from accordant.sync.closing import CloseCode, close_code, close_reason
-from accordant.sync.messages import Hello, Method, Welcome, call_from_json
+from accordant.sync.messages import ACK, Acknowledged, Hello, Method, Welcome, call_from_json, refusal_to_json
 from accordant.sync.wire import (
     AuthDenied,
     Awareness,
@@ -42,9 +46,11 @@ __all__ = [
     "Action",
     "Answer",
     "Apply",
+    "AskForNews",
     "Close",
     "Greet",
     "Join",
+    "Listen",
     "PeerSession",
     "Perform",
     "Relay",
@@ -87,15 +93,27 @@ class Greet:
 
 
 @dataclass(frozen=True, slots=True)
+class AskForNews:
+    """Send Step 1: the peer answers with what it has and the document durably lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """From now on send this peer what changes, and now the room's awareness."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """From now on send this peer what changes, and send it now what it lacks (Sync step 2) and the room's awareness."""
+    """Send this peer what it lacks (Step 2). `asks_first`: with an `AskForNews` of its own before that."""
 
     state_vector: bytes
+    asks_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Submit this update to the document; when it is refused, call `refused`. `catches_up`: it came as Step 2."""
+    """Submit this update to the document; call `applied` when it is durable, `refused` when it was refused. In the order of
+    the updates. `catches_up`: it came as Step 2."""
 
     update: bytes
     catches_up: bool = False
@@ -130,7 +148,7 @@ class Close:
     reason: str
 
 
-Action = Send | Join | Greet | Answer | Apply | Relay | ShowAwareness | Perform | Close
+Action = Send | Join | Greet | AskForNews | Listen | Answer | Apply | Relay | ShowAwareness | Perform | Close
 
 
 class PeerSession:
@@ -139,6 +157,11 @@ class PeerSession:
     def __init__(self) -> None:
         self.state = State.NEW
         self._held: list[WireMessage] = []
+        self._capabilities: frozenset[str] = frozenset()
+
+    def opened(self) -> list[Action]:
+        """The connection stands: y-protocols' servers speak first."""
+        return [AskForNews()]
 
     def receive_frame(self, frame: bytes) -> list[Action]:
         """What a frame leads to. After `CLOSED` nothing does."""
@@ -178,12 +201,18 @@ class PeerSession:
         notice: list[Action] = [Send(encode_message(said))] if was_greeting else []
         return notice + self._close(code, error)
 
+    def applied(self, version: int, count: int = 1) -> list[Action]:
+        """The oldest `count` updates that were not answered yet are durable at this version."""
+        if self.state is State.MEMBER and ACK in self._capabilities:
+            return [Send(encode_message(Own(OwnType.ACK, Acknowledged(version, count).to_json())))]
+        return []  # an ordinary peer sees its own change come back
+
     def refused(self, error: AccordantError) -> list[Action]:
         """An update of this peer was refused: it is told why, and goes (I9). A second refusal finds it gone already."""
         if self.state is State.CLOSED:
             return []
         if self.state is State.MEMBER:
-            message: WireMessage = Own(OwnType.REFUSAL, {"error": error.to_dict()})
+            message: WireMessage = Own(OwnType.REFUSAL, refusal_to_json(error))
         else:
             message = AuthDenied(close_reason(error))
         code = close_code(error)
@@ -225,16 +254,20 @@ class PeerSession:
             return [Join()]
         self.state, self._held = State.GREETING, list(messages[1:])
         try:
-            return [Greet(Hello.from_json(first.body))]
+            hello = Hello.from_json(first.body)
+            self._capabilities = hello.capabilities
+            return [Greet(hello)]
         except AccordantError as error:
             return self.turned_away(error)
 
     def _message(self, message: WireMessage) -> list[Action]:
         match message:
             case SyncStep1(state_vector):
-                return [Answer(state_vector)]
+                return [Listen(), Answer(state_vector)]
             case SyncStep2(update) | SyncUpdate(update):
-                return [] if update == EMPTY_UPDATE else [Apply(update, isinstance(message, SyncStep2))]
+                if update == EMPTY_UPDATE and self.state is State.PEER:
+                    return []  # nobody waits for an acknowledgement, so the document is not asked
+                return [Apply(update, isinstance(message, SyncStep2))]
             case Awareness(states):
                 return [Relay(states)]
             case QueryAwareness():

@@ -39,6 +39,9 @@ __all__ = [
     "decode_frame",
     "encode_message",
     "encode_varint",
+    "read_awareness",
+    "read_sync",
+    "sized",
 ]
 
 SYNC, AWARENESS, AUTH, QUERY_AWARENESS = 0, 1, 2, 3
@@ -58,9 +61,11 @@ class OwnType(IntEnum):
     ERROR = 114
     NOTICE = 115
     REFUSAL = 116
+    ACK = 117
 
 
 _OWN_TYPES = frozenset(OwnType)
+_SURROGATE, _SURROGATE_UPPER = "\\ud", "\\uD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,11 @@ class Bytes:
         """Whether everything has been read."""
         return self._at == len(self._data)
 
+    def rest(self) -> bytes:
+        """Whatever has not been read."""
+        found, self._at = self._data[self._at :], len(self._data)
+        return found
+
     def varint(self, maximum: int = INTEGER_MAX) -> int:
         """An unsigned number, seven bits a byte, low bits first."""
         value, data = 0, self._data
@@ -191,7 +201,8 @@ def encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _sized(data: bytes) -> bytes:
+def sized(data: bytes) -> bytes:
+    """The bytes with their length before them."""
     return encode_varint(len(data)) + data
 
 
@@ -214,9 +225,9 @@ def decode_frame(data: bytes, bytes_max: int = FRAME_BYTES_MAX) -> list[WireMess
 def _message(cursor: Bytes, bytes_max: int) -> WireMessage:
     kind = cursor.varint()
     if kind == SYNC:
-        return _sync(cursor, bytes_max)
+        return read_sync(cursor, bytes_max)
     if kind == AWARENESS:
-        return _awareness(cursor.bytes(bytes_max))
+        return read_awareness(cursor.bytes(bytes_max))
     if kind == AUTH:
         if cursor.varint() != AUTH_DENIED:
             raise WireError("the only authentication message is a denial", code="unknown_message")
@@ -228,7 +239,8 @@ def _message(cursor: Bytes, bytes_max: int) -> WireMessage:
     raise WireError(f"there is no message of type {kind}", code="unknown_message", type=kind)
 
 
-def _sync(cursor: Bytes, bytes_max: int) -> WireMessage:
+def read_sync(cursor: Bytes, bytes_max: int) -> SyncStep1 | SyncStep2 | SyncUpdate:
+    """What follows the type of a sync message; raises `WireError`."""
     step = cursor.varint()
     payload = cursor.bytes(max(bytes_max, UPDATE_BYTES_MAX))
     if step == STEP_1:
@@ -251,7 +263,8 @@ def _check_state_vector(data: bytes) -> None:
         raise WireError("bytes after the end of a state vector", code="trailing_bytes")
 
 
-def _awareness(data: bytes) -> Awareness:
+def read_awareness(data: bytes) -> Awareness:
+    """The content of an awareness message; raises `WireError`."""
     cursor = Bytes(data)
     count = cursor.varint(AWARENESS_CLIENTS_PER_ROOM_MAX)
     states = []
@@ -280,6 +293,11 @@ def _json_object(text: str) -> dict[str, Any]:
     found = _json(text)
     if not isinstance(found, dict):
         raise WireError("a message's body is a JSON object", code="not_json")
+    if _SURROGATE in text or _SURROGATE_UPPER in text:  # half a character, escaped: it could never be told to anybody
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise WireError("a text holds half a surrogate pair", code="not_unicode") from error
     return found
 
 
@@ -290,24 +308,24 @@ def encode_message(message: WireMessage) -> bytes:
     """The frame of one message: one message per frame, since y-websocket 2 and 3 read no second one."""
     match message:
         case SyncStep1(state_vector):
-            return b"\x00\x00" + _sized(state_vector)
+            return b"\x00\x00" + sized(state_vector)
         case SyncStep2(update):
-            return b"\x00\x01" + _sized(update)
+            return b"\x00\x01" + sized(update)
         case SyncUpdate(update):
-            return b"\x00\x02" + _sized(update)
+            return b"\x00\x02" + sized(update)
         case Awareness(states):
-            return b"\x01" + _sized(_encode_states(states))
+            return b"\x01" + sized(_encode_states(states))
         case AuthDenied(reason):
-            return b"\x02\x00" + _sized(reason.encode())
+            return b"\x02\x00" + sized(reason.encode())
         case QueryAwareness():
             return b"\x03"
         case Own(kind, body):
-            return encode_varint(kind) + _sized(_encode_json(body))
+            return encode_varint(kind) + sized(_encode_json(body))
 
 
 def _encode_states(states: Sequence[AwarenessState]) -> bytes:
     parts: Iterable[bytes] = (
-        encode_varint(one.client) + encode_varint(one.clock) + _sized(one.state.encode()) for one in states
+        encode_varint(one.client) + encode_varint(one.clock) + sized(one.state.encode()) for one in states
     )
     return encode_varint(len(states)) + b"".join(parts)
 

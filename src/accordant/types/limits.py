@@ -249,3 +249,30 @@ SCAN_STEPS_PER_UPDATE_MAX: Final = 10_000_000
 """Steps that the library may have to walk to order one update's insertions among concurrent ones, 200 ns each (2 s). 1,000
 insertions of 10 bytes that pretend to know nothing of 100,000 others took it 6.8 s. A place below 500 separate insertions
 never comes near it; typing on and typing inside a piece of writing count nothing. Beyond: refused."""
+
+DOCUMENT_NAME_BYTES_MAX: Final = 4_096
+"""The name before every Hocuspocus message: four path segments in any script, and a session id. Beyond: malformed."""
+
+TOKEN_BYTES_MAX: Final = 16_384
+"""A token in an authentication message: what HTTP servers allow a header. Beyond: malformed."""
+
+STATELESS_BYTES_MAX: Final = 65_536
+"""A Hocuspocus text beside the document, which is read and dropped. Beyond: malformed."""
+
+DOCUMENTS_PER_SOCKET_MAX: Final = 100
+"""Documents of one Hocuspocus connection, those still waiting for a token included. Beyond: the connection is closed."""
+
+UNAUTHENTICATED_BYTES_MAX: Final = 5 * 1_048_576
+UNAUTHENTICATED_MESSAGES_MAX: Final = 1_000
+"""What waits on one Hocuspocus connection for tokens: one full update and some typing. Beyond: the connection is closed."""
+
+FIRST_FRAME_WAIT_S: Final = 0.25
+"""How long a new connection is waited for before it is spoken to: by its first frame it says its dialect. Beyond: step 1 is
+sent all the same, which Hocuspocus clients ignore."""
+
+CAPABILITIES_MAX: Final = 64
+CAPABILITY_CHARS_MAX: Final = 64
+"""Names in a hello or welcome of what a side can do. Beyond: `Invalid`."""
+
+DENIALS_PER_SOCKET_MAX: Final = 10
+"""Tokens that one Hocuspocus connection may show in vain: a provider shows one per document. Beyond: it is closed."""

@@ -14,17 +14,21 @@ from starlette.types import Scope
 from accordant.types.errors import Invalid
 from accordant.types.namespaces import DocumentKey, Namespace, segment
 
-__all__ = ["ANONYMOUS", "agent_of", "document_key", "is_loopback", "origin_is_welcome"]
+__all__ = ["ANONYMOUS", "agent_of", "document_key", "has_document", "is_loopback", "origin_is_welcome"]
 
 ANONYMOUS = "anonymous"
 """The pool that Yjs clients belong to which do not say who they are."""
 
 
+def has_document(scope: Scope) -> bool:
+    """Whether the path goes on behind `<mount>/<route>`."""
+    segments, before = _segments(scope)
+    return any(segments[before:])
+
+
 def document_key(scope: Scope, route: str) -> DocumentKey:
     """The document of `<mount>/<route>/<namespace>/<document>`; raises `Invalid`."""
-    raw = scope.get("raw_path") or quote(scope["path"]).encode()
-    before = scope.get("root_path", "").count("/") + 2  # the empty segment before the first slash, and the route
-    segments = raw.decode("ascii", "replace").partition("?")[0].split("/")
+    segments, before = _segments(scope)
     if len(segments) <= before or segments[before - 1] != route:
         raise Invalid(f"not a path below /{route}/", code="bad_name")
     try:
@@ -32,6 +36,13 @@ def document_key(scope: Scope, route: str) -> DocumentKey:
     except UnicodeDecodeError as error:
         raise Invalid("a path segment is not UTF-8", code="bad_name") from error
     return DocumentKey.of(Namespace.from_segments(tuple(namespace)), name)
+
+
+def _segments(scope: Scope) -> tuple[list[str], int]:
+    """The path's segments, not yet decoded, and where those of the document begin."""
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    before = scope.get("root_path", "").count("/") + 2  # the empty segment before the first slash, and the route
+    return raw.decode("ascii", "replace").partition("?")[0].split("/"), before
 
 
 def agent_of(scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection
 
@@ -13,29 +14,37 @@ from starlette.types import Receive, Scope, Send
 
 from accordant.engine.host.engine import Engine
 from accordant.sync.closing import CloseCode, close_reason
-from accordant.sync.server.address import agent_of, document_key, origin_is_welcome
+from accordant.sync.hocuspocus_session import HocuspocusSession
+from accordant.sync.server.address import ANONYMOUS, document_key, has_document
 from accordant.sync.server.connection import Connection
+from accordant.sync.server.door import Door
+from accordant.sync.server.hocuspocus import HocuspocusSocket
+from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Rooms
 from accordant.sync.server.seats import Seats
+from accordant.types.access import Principal
 from accordant.types.errors import AccordantError
-from accordant.types.limits import SESSION_GRACE_S
+from accordant.types.limits import FIRST_FRAME_WAIT_S, SESSION_GRACE_S
+from accordant.types.namespaces import DocumentKey
 
 __all__ = ["CUT", "app"]
 
 logger = logging.getLogger("accordant.sync")
+SYNC = ("/sync", "/sync/{path:path}")
 CUT = "accordant.cut"
 """The ASGI extension under which our own websocket protocol class offers to cut a connection that is not read."""
 
 
 def app(engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSION_GRACE_S) -> Starlette:
-    """Serve the documents of an open engine: `/sync/<namespace>/<document>` for websocket peers, `/healthz`.
+    """Serve the documents of an open engine: `/sync/<namespace>/<document>` for websocket peers, `/sync` for Hocuspocus
+    connections of several documents, `/healthz`.
 
     Mountable below any path. `origins`: web origins whose pages may connect besides this machine's and this host's own.
     `grace_s`: how long the session of a dropped connection can be resumed. Close the engine after the server.
     """
     sync = SyncEndpoint(engine, origins, grace_s)
-    return Starlette(routes=[Route("/healthz", healthz), WebSocketRoute("/sync/{path:path}", sync)])
+    return Starlette(routes=[Route("/healthz", healthz), *(WebSocketRoute(path, sync) for path in SYNC)])
 
 
 async def healthz(request: Request) -> JSONResponse:
@@ -48,32 +57,62 @@ class SyncEndpoint:
 
     def __init__(self, engine: Engine, origins: Collection[str], grace_s: float) -> None:
         self._engine = engine
-        self._origins = frozenset(origins)
+        self._door = Door(origins)
         self._rooms = Rooms()
         self._seats = Seats(engine.store, grace_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
         await receive()  # websocket.connect, the first event by contract
-        if not origin_is_welcome(scope, self._origins):
+        if not self._door.welcomes_origin(scope):
             # Before the handshake, so that the foreign page's script learns nothing, not even that somebody is here.
             await send({"type": "websocket.close", "code": int(CloseCode.ORIGIN)})
             return
         await send({"type": "websocket.accept"})
         try:
-            key, agent = document_key(scope, "sync"), agent_of(scope)
+            key = document_key(scope, "sync") if has_document(scope) else None
+            principal = self._door.principal(scope)
         except AccordantError as error:
             await _close(send, CloseCode.ADDRESS, error)
             return
+        peer, opening = Peer(send, scope.get("extensions", {}).get(CUT)), Opening(receive)
         try:
-            host = await self._engine.host(key)
+            if key is None:
+                await opening.wait(peer.writer)
+            if key is None or await self._plain(key, principal, peer, opening):
+                await HocuspocusSocket(scope, peer, key, self._door.present, self._document).serve(opening.receive)
         except AccordantError as error:
-            await _close(send, CloseCode.UNAVAILABLE, error)
-            return
-        peer = Peer(send, scope.get("extensions", {}).get(CUT))
+            peer.close(CloseCode.UNAVAILABLE, close_reason(error))
+            await asyncio.wait((peer.writer,))
+        finally:
+            opening.end()
+            await peer.end()
+
+    async def _plain(self, key: DocumentKey, principal: Principal, peer: Peer, opening: Opening) -> bool:
+        """Serve a y-websocket peer or a client of ours. Returns at once, and true, when it is neither."""
+        room = self._rooms.enter(await self._engine.host(key), peer)
+        try:
+            connection = Connection(peer, room, self._seats, key, principal.agent or ANONYMOUS)
+            if not await opening.wait(peer.writer, FIRST_FRAME_WAIT_S):
+                await connection.speak_first()
+                await opening.wait(peer.writer)
+            if opening.is_hocuspocus():
+                return True
+            await connection.serve(opening.receive)
+            return False
+        finally:
+            self._rooms.leave(room, peer)
+
+    async def _document(
+        self, key: DocumentKey, principal: Principal, session: HocuspocusSession, receive: Receive, send: Send
+    ) -> None:
+        """One document of a Hocuspocus connection."""
+        host = await self._engine.host(key)
+        peer = Peer(send, None)
         room = self._rooms.enter(host, peer)
         try:
-            await Connection(peer, room, self._seats, key, agent).serve(receive)
+            agent = principal.agent or ANONYMOUS
+            await Connection(peer, room, self._seats, key, agent, session).serve(receive)
         finally:
             self._rooms.leave(room, peer)
             await peer.end()

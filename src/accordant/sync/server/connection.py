@@ -46,13 +46,16 @@ logger = logging.getLogger("accordant.sync")
 class Connection:
     """One accepted websocket of one document."""
 
-    def __init__(self, peer: Peer, room: Room, seats: Seats, key: DocumentKey, agent: str) -> None:
+    def __init__(
+        self, peer: Peer, room: Room, seats: Seats, key: DocumentKey, agent: str, machine: PeerSession | None = None
+    ) -> None:
         self._peer = peer
         self._room = room
         self._seats = seats
         self._key = key
         self._agent = agent
-        self._machine = PeerSession()
+        self._machine = PeerSession() if machine is None else machine
+        self._has_asked = False
         self._seat: Seat | None = None
         self._slots = asyncio.Semaphore(CALLS_IN_FLIGHT_MAX)
         self._applying: set[asyncio.Task[None]] = set()
@@ -90,7 +93,7 @@ class Connection:
     # -- reading ----------------------------------------------------------------------------------------------
 
     async def _read(self, receive: Receive) -> None:
-        await self._start(self._ask_for_news(), self._answering)
+        await self._carry_out(self._machine.opened())
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -103,8 +106,13 @@ class Connection:
             elif not self._peer.is_closing:
                 await self._carry_out(self._machine.receive_frame(frame))
 
+    async def speak_first(self) -> None:
+        """Step 1, unasked, unless it was sent before: what the peer has and the document lacks is sent in answer."""
+        if not self._has_asked:
+            self._has_asked = True
+            await self._ask_for_news()
+
     async def _ask_for_news(self) -> None:
-        """Step 1, unasked: what the peer has and the document lacks is sent in answer."""
         try:
             self._peer.post(encode_message(SyncStep1(await self._state_vector())))
         except AccordantError as error:
@@ -136,9 +144,12 @@ class Connection:
                     self._room.relay(self._peer, states)
                 case acts.ShowAwareness():
                     self._peer.post(encode_message(self._room.awareness()))
-                case acts.Answer(state_vector):
+                case acts.AskForNews():
+                    await self._start(self.speak_first(), self._answering)
+                case acts.Listen():
                     self._listen()
-                    await self._start(self._answer(state_vector), self._answering)
+                case acts.Answer(state_vector, asks_first):
+                    await self._start(self._answer(state_vector, asks_first), self._answering)
                 case acts.Apply(update, catches_up):
                     await self._start(self._apply(update, catches_up), self._applying)
                 case acts.Perform(call, method, body):
@@ -190,7 +201,9 @@ class Connection:
         if awareness.states:
             self._peer.post(encode_message(awareness))
 
-    async def _answer(self, state_vector: bytes) -> None:
+    async def _answer(self, state_vector: bytes, asks_first: bool) -> None:
+        if asks_first:
+            await self._ask_for_news()
         try:
             update = await self._host.call(Sync(state_vector))
         except AccordantError as error:
@@ -200,9 +213,11 @@ class Connection:
 
     async def _apply(self, update: bytes, catches_up: bool) -> None:
         try:
-            await self._host.call(Update(self._peer.session, update, catches_up))
+            version = await self._host.call(Update(self._peer.session, update, catches_up))
         except AccordantError as error:
             await self._carry_out(self._machine.refused(error))
+        else:
+            await self._carry_out(self._machine.applied(version))
 
     async def _perform(self, call: int, method: Method, body: Mapping[str, Any]) -> None:
         seat = self._seat
