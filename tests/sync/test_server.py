@@ -8,12 +8,13 @@ import time
 from typing import Any
 
 import httpx
+import pycrdt
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from accordant import Document, DocumentKey, Engine, Guarded, Namespace, Text
-from accordant.sync.wire import Awareness, QueryAwareness, SyncStep1, SyncStep2, SyncUpdate, encode_varint
-from accordant.types.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX
+from accordant.sync.wire import AuthDenied, Awareness, QueryAwareness, SyncStep1, SyncStep2, SyncUpdate, encode_varint
+from accordant.types.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REFUSAL_DELAY_S, REFUSALS_FREE
 from raw_peer import ROOM, raw_peer
 from served import GatedStore, until
 from serving import serving
@@ -261,3 +262,29 @@ async def test_a_peer_that_does_not_read_delays_nobody() -> None:
             await reader.append("!")
             await writer.hear_until(SyncUpdate)
         stalled.close()
+
+
+@in_loop
+async def test_a_poisoned_replica_that_comes_back_at_once_is_slowed_down_alone() -> None:
+    """It is told each time at once, but let go later and later; another peer of the same agent is closed at once."""
+    async with Engine() as engine, serving(engine) as url:
+        await engine.open(Brief, TASK, "brief", agent="owner")
+
+        async def refused(client: int) -> tuple[float, float, int]:
+            """Seconds until it was told and until it was closed, and the code."""
+            poisoned: pycrdt.Doc[Any] = pycrdt.Doc(client_id=client)
+            poisoned.get("guarded", type=pycrdt.Map)["account"] = "mine"
+            async with raw_peer(url) as peer:
+                begun = time.monotonic()
+                await peer.say(SyncStep2(poisoned.get_update()))
+                await peer.hear_until(AuthDenied)
+                told = time.monotonic() - begun
+                code, _ = await peer.closed()
+                return told, time.monotonic() - begun, code
+
+        seen = [await refused(77) for _ in range(REFUSALS_FREE + 1)]
+        assert [code for _, _, code in seen] == [4409] * len(seen)
+        assert all(told < REFUSAL_DELAY_S for told, _, _ in seen)
+        assert all(closed < REFUSAL_DELAY_S for _, closed, _ in seen[:-1])
+        assert seen[-1][1] >= REFUSAL_DELAY_S
+        assert (await refused(78))[1] < REFUSAL_DELAY_S

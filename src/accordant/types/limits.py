@@ -276,3 +276,21 @@ CAPABILITY_CHARS_MAX: Final = 64
 
 DENIALS_PER_SOCKET_MAX: Final = 10
 """Tokens that one Hocuspocus connection may show in vain: a provider shows one per document. Beyond: it is closed."""
+
+REFUSALS_FREE: Final = 3
+"""Refusals of one replica (agent, document, client id) that close at once: it may have been reset in between. Beyond: the
+connection is closed later and later, because y-websocket 2 and Hocuspocus' provider come back after any close code."""
+
+REFUSALS_FREE_PER_AGENT: Final = 200
+"""The same for an agent on a document, whatever its client ids: more than a class of beginners makes in two minutes."""
+
+REFUSAL_DELAY_S: Final = 1.0
+REFUSAL_DELAY_MAX_S: Final = 25.0
+"""How long a refused peer is held before it is closed, doubled each time: below the 30 s of silence after which Yjs clients
+come back by themselves, so that it is told the code."""
+
+REFUSALS_FORGOTTEN_S: Final = 120.0
+"""Quiet time after which earlier refusals count no more: several times the longest delay."""
+
+REFUSALS_REMEMBERED_MAX: Final = 4_096
+"""Replicas and agents whose refusals are counted, 200 bytes each. Beyond: those quiet for longest are forgotten."""

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from accordant.engine.host.engine import Engine
 from accordant.sync.closing import CloseCode, close_reason
 from accordant.sync.hocuspocus_session import HocuspocusSession
+from accordant.sync.patience import Patience
 from accordant.sync.server.address import ANONYMOUS, document_key, has_document
 from accordant.sync.server.connection import Connection
 from accordant.sync.server.door import Door
@@ -60,6 +61,7 @@ class SyncEndpoint:
         self._door = Door(origins)
         self._rooms = Rooms()
         self._seats = Seats(engine.store, grace_s)
+        self._patience = Patience()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -92,7 +94,7 @@ class SyncEndpoint:
         """Serve a y-websocket peer or a client of ours. Returns at once, and true, when it is neither."""
         room = self._rooms.enter(await self._engine.host(key), peer)
         try:
-            connection = Connection(peer, room, self._seats, key, principal.agent or ANONYMOUS)
+            connection = Connection(peer, room, self._seats, self._patience, key, principal.agent or ANONYMOUS)
             if not await opening.wait(peer.writer, FIRST_FRAME_WAIT_S):
                 await connection.speak_first()
                 await opening.wait(peer.writer)
@@ -112,7 +114,7 @@ class SyncEndpoint:
         room = self._rooms.enter(host, peer)
         try:
             agent = principal.agent or ANONYMOUS
-            await Connection(peer, room, self._seats, key, agent, session).serve(receive)
+            await Connection(peer, room, self._seats, self._patience, key, agent, session).serve(receive)
         finally:
             self._rooms.leave(room, peer)
             await peer.end()

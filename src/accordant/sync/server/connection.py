@@ -27,6 +27,7 @@ from accordant.sync.messages import (
     history_from_json,
     question_from_json,
 )
+from accordant.sync.patience import Patience
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Room
 from accordant.sync.server.seats import Seat, Seats
@@ -47,7 +48,14 @@ class Connection:
     """One accepted websocket of one document."""
 
     def __init__(
-        self, peer: Peer, room: Room, seats: Seats, key: DocumentKey, agent: str, machine: PeerSession | None = None
+        self,
+        peer: Peer,
+        room: Room,
+        seats: Seats,
+        patience: Patience,
+        key: DocumentKey,
+        agent: str,
+        machine: PeerSession | None = None,
     ) -> None:
         self._peer = peer
         self._room = room
@@ -56,6 +64,8 @@ class Connection:
         self._agent = agent
         self._machine = PeerSession() if machine is None else machine
         self._has_asked = False
+        self._patience = patience
+        self._goodbye: asyncio.TimerHandle | None = None
         self._seat: Seat | None = None
         self._slots = asyncio.Semaphore(CALLS_IN_FLIGHT_MAX)
         self._applying: set[asyncio.Task[None]] = set()
@@ -72,6 +82,8 @@ class Connection:
             await asyncio.wait((reader, self._peer.writer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._peer.close(CloseCode.NORMAL)
+            if self._goodbye is not None:
+                self._goodbye.cancel()
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
             if self._seat is not None:
@@ -215,9 +227,20 @@ class Connection:
         try:
             version = await self._host.call(Update(self._peer.session, update, catches_up))
         except AccordantError as error:
-            await self._carry_out(self._machine.refused(error))
+            await self._refuse(update, error)
         else:
             await self._carry_out(self._machine.applied(version))
+
+    async def _refuse(self, update: bytes, error: AccordantError) -> None:
+        """The peer is told at once, hears nothing more, and is closed: at once too, unless it comes back with the same."""
+        for action in self._machine.refused(error):
+            if not (isinstance(action, acts.Close) and action.code is CloseCode.REFUSED):
+                await self._carry_out([action])
+                continue
+            self._peer.listens = False
+            loop = asyncio.get_running_loop()
+            delay_s = self._patience.refused(self._key.path, self._agent, update, loop.time())
+            self._goodbye = loop.call_later(delay_s, self._peer.close, action.code, action.reason)
 
     async def _perform(self, call: int, method: Method, body: Mapping[str, Any]) -> None:
         seat = self._seat
