@@ -13,7 +13,7 @@ import pytest
 
 from accordant import Document, Engine, Guarded, Log, NoAuthority, StoreError, Text, region
 from accordant.engine.commands import FenceAgent
-from accordant.engine.host import document_host, loading
+from accordant.engine.host import checkpoints, document_host, loading
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.stores.contract import ALL, Commit, GuardFailed, Outcome
 from accordant.engine.stores.memory import MemoryStore
@@ -305,7 +305,7 @@ async def test_an_opening_that_was_cancelled_stands_in_nobodys_way() -> None:
 @in_loop
 async def test_a_checkpoint_that_fails_oddly_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log has everything; closing gives the lease and the store back all the same."""
-    monkeypatch.setattr(document_host, "CHECKPOINT_ENTRIES", 5)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_ENTRIES", 5)
     complaints: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     store = FaultyStore()

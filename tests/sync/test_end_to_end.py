@@ -201,7 +201,7 @@ async def test_a_stalled_editor_is_cut_and_nobody_waits(tmp_path: Path) -> None:
             assert stalled._process is not None
             stalled._process.send_signal(signal.SIGSTOP)
             async with connect(Brief, server.url, TASK, "brief", agent="triage") as triage:
-                count = OUTBOX_BYTES_MAX * 2 // 500_000
+                count = OUTBOX_BYTES_MAX * 4 // 500_000
                 for _ in range(count):
                     await asyncio.wait_for(triage.draft.append("x" * 500_000), 5)
                 await eventually(lambda: lengths(guest), (0, count * 500_000))

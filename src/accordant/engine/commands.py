@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from accordant.engine.structs import Update as Decoded
 from accordant.types.commands import Question, Submission
 from accordant.types.entries import Auth
 from accordant.types.regions import Schema
@@ -96,12 +97,16 @@ class Submit:
 class Update:
     """A Yjs update from a peer: judged before a byte of it reaches the document (I1).
 
-    `catches_up`: everything that the peer has and the document lacked, perhaps of another tab of its agent.
+    `catches_up`: everything that the peer has and the document lacked, perhaps of another tab of its agent. `decoded`: the same
+    update, strictly decoded already. `is_trial`: several updates as one, or one out of turn; when it is refused nothing is
+    recorded, and whoever tried judges them one by one.
     """
 
     session: str
     update: bytes
     catches_up: bool = False
+    decoded: Decoded | None = field(default=None, compare=False, repr=False)
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

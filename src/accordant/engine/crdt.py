@@ -33,6 +33,7 @@ _ROOT_TYPES: Mapping[Kind, type[Any]] = {
 }
 
 EMPTY_UPDATE = b"\x00\x00"
+EMPTY_STATE_VECTOR = b"\x00"
 
 
 class ReplicaBroken(Exception):
@@ -52,6 +53,7 @@ class Replica:
         self._roots: dict[str, Any] = {}
         self._texts: dict[str, str] = {}
         self._emitted: list[bytes] = []
+        self._whole: bytes | None = None
         if state is not None:
             self._guarded_call(self._doc.apply_update, state)
         self._subscription = self._doc.observe(self._on_change)
@@ -59,6 +61,7 @@ class Replica:
     def _on_change(self, event: Any) -> None:
         self._emitted.append(event.update)
         self._texts.clear()
+        self._whole = None
 
     @property
     def client_id(self) -> int:
@@ -96,8 +99,17 @@ class Replica:
         return bytes(self._doc.get_state())
 
     def encode(self, state_vector: bytes | None = None) -> bytes:
-        """Everything that a peer with this state vector lacks; everything at all for None."""
-        return bytes(self._guarded_call(self._doc.get_update, state_vector))
+        """Everything that a peer with this state vector lacks; everything at all for None.
+
+        What a newcomer is sent, who has nothing, is kept until the next change: the next one gets the same bytes.
+        """
+        is_newcomer = state_vector == EMPTY_STATE_VECTOR
+        if self._whole is not None and (is_newcomer or state_vector is None):
+            return self._whole
+        encoded = bytes(self._guarded_call(self._doc.get_update, state_vector))
+        if is_newcomer:
+            self._whole = encoded
+        return encoded
 
     def _take(self) -> bytes | None:
         updates = [update for update in self._emitted if update != EMPTY_UPDATE]

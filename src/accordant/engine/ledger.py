@@ -170,6 +170,11 @@ class Ledger:
             return self.places[found.places[-1]]
         return self.places[found.places[bisect_right(starts, clock) - 1]]
 
+    def is_keyed(self, client: int, clock: int) -> bool:
+        """Whether an id is an entry of a key; true for one that is not in the document."""
+        found = self.clients.get(client)
+        return found is None or clock >= found.next or self.place(client, clock).key is not None
+
     def find(self, client: int, clock: int) -> Found | None:
         """Where an id belongs and which log entry brought it; None for an id that is not in the document."""
         found = self.clients.get(client)

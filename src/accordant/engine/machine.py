@@ -36,6 +36,7 @@ from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
 from accordant.engine.landing import Landing
 from accordant.engine.outline import outline
+from accordant.engine.rules import check_room_at_once
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
@@ -277,11 +278,18 @@ class Machine:
         session = self._living(command.session, now)
         try:
             plan = gate.check(
-                self.state.ledger, self.state.schema, command.update, gate.Peer(session.agent, session.roles)
+                self.state.ledger,
+                self.state.schema,
+                command.decoded or command.update,
+                gate.Peer(session.agent, session.roles),
             )
             if session.read_only and not plan.is_noop:  # Yjs peers answer step 1 even when they have nothing new
                 raise Denied(f"{session.agent} joined read-only", code="read_only", agent=session.agent)
+            if command.is_trial and plan.deletes:
+                check_room_at_once(plan.draft, self.state.schema)
         except AccordantError as error:
+            if command.is_trial:
+                raise
             self._refuse(session, command.update, error, now, effects)
             raise
         if plan.is_noop:

@@ -17,10 +17,10 @@ from accordant.engine.notes import note_for
 from accordant.engine.resolve import Draft, Run
 from accordant.engine.structs import ANY, DELETED, EMBED, FORMAT, STRING, Id
 from accordant.engine.values import values_of
-from accordant.types.errors import Invalid
+from accordant.types.errors import Denied, Invalid
 from accordant.types.regions import GUARDED_ROOT, Kind, Schema
 
-__all__ = ["Op", "Peer", "describe", "judge", "note_for"]
+__all__ = ["Op", "Peer", "check_room_at_once", "describe", "judge", "note_for"]
 
 
 def judge(draft: Draft, schema: Schema, peer: Peer) -> tuple[Op, ...]:
@@ -182,3 +182,20 @@ def check_room(case: Case) -> None:
         case.deny("region_full", "insert", f"{case.name} holds at most {rules.max_items} items")
     if size > 0 and root.bytes + size > rules.max_bytes:
         case.deny("region_full", "insert", f"{case.name} holds at most {rules.max_bytes} bytes")
+
+
+def check_room_at_once(draft: Draft, schema: Schema) -> None:
+    """Every region has room for all that comes, before anything goes: what a later update deletes makes no room for an
+    earlier one that is judged together with it. Raises `Denied`."""
+    added: dict[str, list[int]] = {}
+    for run in draft.runs:
+        totals = added.setdefault(run.place.container.root.name, [0, 0])
+        totals[0] += run.length if is_counted(run.place) else 0
+        totals[1] += run.size
+    for name, (items, size) in added.items():
+        spec, root = schema.region(name), draft.ledger.roots.get(name)
+        if spec is None or root is None:
+            continue
+        items_max = sys.maxsize if spec.kind is Kind.TEXT else spec.rules.max_items
+        if root.items + items > items_max or root.bytes + size > spec.rules.max_bytes:
+            raise Denied(f"{name} has no room for all of this at once", code="region_full", path=name)

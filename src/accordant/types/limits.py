@@ -122,8 +122,15 @@ CLAIM_TTL_MAX_S: Final = 86_400.0
 FRAME_BYTES_MAX: Final = UPDATE_BYTES_MAX + 1_024
 """One websocket frame: an update and its envelope. Beyond: the connection is closed with the documented code."""
 
-OUTBOX_BYTES_MAX: Final = 8 * 1_048_576
-"""Bytes waiting for one peer. Beyond: that peer loses its own connection and resyncs; the room is untouched."""
+OUTBOX_BYTES_MAX: Final = 4 * 1_048_576
+"""Bytes waiting for one peer: seconds of the busiest room, and five stalled peers stay below 32 MB. A single frame always
+fits. Beyond: that peer loses its own connection and resyncs; the room is untouched."""
+
+UPDATES_IN_FLIGHT_MAX: Final = 1_024
+"""Updates of one connection that wait for the document, combined as they wait. Beyond: its socket is not read (back-pressure)."""
+
+UPDATE_BYTES_IN_FLIGHT_MAX: Final = 1_048_576
+"""Bytes of those updates; one alone may be larger. Beyond: the same."""
 
 AWARENESS_BYTES_MAX: Final = 16_384
 """One awareness state: a cursor and a name. Beyond: refused."""

@@ -12,18 +12,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from accordant.engine.commands import Audit, Command, Quarantine, Submit, Update
-from accordant.engine.effects import Effects, Published
+from accordant.engine.commands import Audit, Command, Quarantine, Submit, Tick, Update
+from accordant.engine.effects import Published
+from accordant.engine.host.checkpoints import Checkpoints
 from accordant.engine.host.lines import Lines
 from accordant.engine.host.loading import load_state, published_after
+from accordant.engine.host.milestones import Milestones
+from accordant.engine.host.outcomes import is_expected, mistake, unknown, unreadable
+from accordant.engine.host.pending import Batch, Pending, decoded, together
 from accordant.engine.machine import LiveStateBroken, Machine
-from accordant.engine.stores.contract import Appended, Commit, Outcome, Store, StoreFenced
+from accordant.engine.stores.contract import Appended, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
 from accordant.types.errors import AccordantError, NoAuthority, StoreError
-from accordant.types.limits import BATCH_COMMITS_MAX, CHECKPOINT_BYTES, CHECKPOINT_ENTRIES, INBOX_MAX
+from accordant.types.limits import BATCH_COMMITS_MAX, INBOX_MAX
 
 __all__ = ["DocumentHost"]
 
@@ -42,28 +45,6 @@ class LeaseKeeper(Protocol):
 
     async def confirm(self) -> None:
         """Renew it now; raises `NoAuthority` when it has passed to another."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A command, who waits for it, and what it led to."""
-
-    command: Command
-    answer: asyncio.Future[Any]
-    effects: Effects | None = None
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Commands that share one durability wait."""
-
-    pending: list[_Pending] = field(default_factory=list)
-    commits: list[Commit] = field(default_factory=list)
-
-    def add(self, one: _Pending, effects: Effects) -> None:
-        one.effects = effects
-        self.pending.append(one)
-        self.commits.extend(effects.persist)
 
 
 class DocumentHost:
@@ -88,22 +69,22 @@ class DocumentHost:
         self._lease = lease
         self._machine: Machine | None = None
         self._previous: Machine | None = None
-        self._inbox: deque[_Pending] = deque()
+        self._inbox: deque[Pending] = deque()
+        self._posted: list[Pending] = []
+        self._confirming: asyncio.Task[None] | None = None
+        self._is_due = False
         self._room = asyncio.Event()
         self._room.set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._batch = _Batch()
+        self._batch = Batch()
         self._flight: asyncio.Future[list[Outcome]] | None = None
-        self._broken: tuple[_Pending, LiveStateBroken] | None = None
-        self._flying = _Batch()
+        self._broken: tuple[Pending, LiveStateBroken] | None = None
+        self._flying = Batch()
         self._listeners: list[Listener] = []
         self.lines = Lines()
-        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self._since_checkpoint = [0, 0]
-        self._checkpoints: set[asyncio.Task[None]] = set()
-        self._state_bytes = 0
-        self._taken: tuple[int, bytes] | None = None
+        self._milestones = Milestones()
+        self._checkpoints = Checkpoints(store, key)
         self._closed: AccordantError | None = None
         self.durable_head = 0
 
@@ -126,16 +107,17 @@ class DocumentHost:
         """Finish what was begun, keep a checkpoint, stop. Idempotent."""
         if self._closed is None:
             self._closed = NoAuthority(f"{self.key} was closed here", code="closed")
+        if self._confirming is not None:
+            await asyncio.gather(self._confirming, return_exceptions=True)
         self._wake.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        if self._checkpoints:
-            await asyncio.gather(*self._checkpoints, return_exceptions=True)
+        await self._checkpoints.settled()
         machine = self._machine
         is_durable = machine is not None and machine.head == self.durable_head  # else it holds what never landed
-        if checkpoint and machine is not None and is_durable and self._since_checkpoint[0]:
-            await self._keep(machine.head, machine.state.dump())
+        if checkpoint and machine is not None and is_durable and self._checkpoints.is_behind:
+            await self._checkpoints.keep(machine.head, machine.state.dump())
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each durable batch of entries, in order, from the loop. Returns how to stop it."""
@@ -168,17 +150,64 @@ class DocumentHost:
             self._room.clear()
             await self._room.wait()
         self._check_open()  # it may have ended while we waited
-        one = _Pending(command, asyncio.get_running_loop().create_future())
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        one = Pending(command, lambda reply: None if answer.done() else answer.set_result(reply))
         self._inbox.append(one)
         self._advance()
         try:
-            reply = await one.answer
+            reply = await answer
+        except asyncio.CancelledError:
+            one.is_done = True  # what was judged already lands all the same
+            raise
         finally:
             if isinstance(command, Submit):
                 self.lines.done(command.session, [write.path for write in command.submission.writes])
         if isinstance(reply, AccordantError):
             raise reply.with_traceback(None)
         return reply
+
+    def post(self, command: Command, on_reply: Callable[[Any], None]) -> None:
+        """As `call`, without a task that waits: `on_reply` is called from the loop with the reply or the `AccordantError`.
+
+        Updates that arrive in one turn of the loop, or while a batch is on its way to the store, are judged together, in
+        order for each session. There is no back-pressure here: whoever posts bounds how much of it is unanswered.
+        """
+        one = Pending(command, on_reply, decoded(command))
+        loop = asyncio.get_running_loop()
+        if self._closed is not None:
+            loop.call_soon(one.answer, AccordantError.from_dict(self._closed.to_dict()))
+            return
+        if self._posted or not self._lease.is_current():
+            if not self._posted:
+                self._confirming = loop.create_task(self._confirm_and_judge())
+            self._posted.append(one)
+            return
+        self._inbox.append(one)
+        if self._flight is None and not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._judge_turn)
+
+    def _judge_turn(self) -> None:
+        self._is_due = False
+        self._advance()
+
+    async def _confirm_and_judge(self) -> None:
+        """The lease may have run out: what was posted meanwhile waits, in its order, until it is renewed."""
+        try:
+            await self._confirm_lease()
+        except AccordantError as error:
+            refusal: AccordantError | None = error
+        except Exception as problem:  # whatever a store raises
+            refusal = unreadable(self.key, problem)
+        else:
+            refusal = self._closed
+        posted, self._posted = self._posted, []
+        for one in posted:
+            if refusal is None:
+                self._inbox.append(one)
+            else:
+                one.answer(refusal)
+        self._advance()
 
     def _check_open(self) -> None:
         if self._closed is not None:
@@ -198,13 +227,7 @@ class DocumentHost:
         if version <= self.durable_head:
             return
         self._check_open()
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append((version, waiter))
-        try:
-            async with asyncio.timeout(timeout_s):
-                await waiter
-        finally:
-            self._waiters = [(v, w) for v, w in self._waiters if w is not waiter]
+        await self._milestones.wait(version, timeout_s)
 
     # -- the usual way: nothing here waits -------------------------------------------------------------------------
 
@@ -221,24 +244,62 @@ class DocumentHost:
         while self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX:
             if self._machine is None or self._broken is not None:
                 return
+            if self._inbox[0].decoded is not None:
+                self._judge_together()
+                continue
             one = self._inbox.popleft()
             self._room.set()
-            if one.answer.cancelled():
-                continue
-            try:
-                effects = self._machine.handle(one.command, self._now_ms())
-            except LiveStateBroken as broken:
-                self._broken = (one, broken)
-                return
-            except Exception as error:  # a mistake of ours, perhaps half-way through a change: trust nothing of it
-                logger.exception("%s: judging a %s failed", self.key, type(one.command).__name__)
-                self._broken = (one, _mistake(one.command, error))
-                return
-            self._batch.add(one, effects)
+            if not one.is_done:
+                self._judge(one)
+
+    def _judge(self, one: Pending) -> bool:
+        """Judge one; whether it is now part of the batch. A trial that was refused is not."""
+        assert self._machine is not None
+        try:
+            effects = self._machine.handle(one.command, self._now_ms())
+        except LiveStateBroken as broken:
+            self._broken = (one, broken)
+            return False
+        except Exception as error:  # a mistake of ours, perhaps half-way through a change: trust nothing of it
+            logger.exception("%s: judging a %s failed", self.key, type(one.command).__name__)
+            self._broken = (one, mistake(one.command, error))
+            return False
+        if one.parts and isinstance(effects.reply, AccordantError):
+            self._batch.add(Pending(Tick()), effects)  # what the passing of time has ended meanwhile
+            return False
+        self._batch.add(one, effects)
+        return True
+
+    def _judge_together(self) -> None:
+        """Try the updates that wait, combined for each session. Where that fails, what is left is judged one by one in the
+        order of arrival, so that only the guilty one is refused."""
+        assert self._machine is not None
+        sessions: dict[str, list[Pending]] = {}
+        waiting: list[Pending] = []
+        while self._inbox and self._inbox[0].decoded is not None and len(waiting) < INBOX_MAX:
+            one = self._inbox.popleft()
+            assert isinstance(one.command, Update)
+            waiting.append(one)
+            sessions.setdefault(one.command.session, []).append(one)
+        self._room.set()
+        ledger = self._machine.state.ledger
+        landed: set[int] = set()
+        for updates in sessions.values():
+            for tried in together(updates, ledger):
+                if not self._judge(tried):
+                    self._judge_apart(waiting, landed)
+                    return
+                landed.update(map(id, tried.parts))
+
+    def _judge_apart(self, waiting: list[Pending], landed: set[int]) -> None:
+        again = [one for one in waiting if id(one) not in landed]
+        for one in again:
+            one.decoded = None
+        self._inbox.extendleft(reversed(again))
 
     def _take_off(self) -> None:
         """Send the batch to the store, or settle it at once when it has nothing to persist."""
-        batch, self._batch = self._batch, _Batch()
+        batch, self._batch = self._batch, Batch()
         if not batch.commits:
             self._settle(batch)
             return
@@ -252,7 +313,7 @@ class DocumentHost:
         if flight.cancelled() or flight.exception() is not None:
             self._wake.set()
             return
-        if not all(map(_is_expected, batch.commits, flight.result())):
+        if not all(map(is_expected, batch.commits, flight.result())):
             self._wake.set()
             return
         self._flight = None
@@ -260,6 +321,15 @@ class DocumentHost:
         self._settle(batch)
         self._advance()  # the next batch is on its way while a checkpoint is made
         self._maybe_checkpoint(batch)
+
+    def _maybe_checkpoint(self, batch: Batch) -> None:
+        """Take a checkpoint when it is due, and audit what is in it; it is kept when all of that is durable."""
+        self._checkpoints.count(batch.commits)
+        if self._checkpoints.is_due and self._machine is not None and self._broken is None:
+            self._checkpoints.take(self._machine.head, self._machine.state.dump())
+            self._inbox.append(Pending(Audit()))
+            self._advance()
+        self._checkpoints.keep_taken(self.durable_head)
 
     # -- the task: whatever has to wait ----------------------------------------------------------------------------
 
@@ -297,10 +367,12 @@ class DocumentHost:
                 await self._land()
         await self._start_over()
         self._broken = None
+        if one.parts:
+            return  # a trial: what it stood for waits in the inbox, to be judged one by one
         if broken.update is not None and broken.session is not None and self._machine is not None:
-            self._inbox.appendleft(_Pending(Quarantine(broken.session, broken.update, broken.reason), one.answer))
-        elif not one.answer.done():
-            one.answer.set_result(
+            self._inbox.appendleft(Pending(Quarantine(broken.session, broken.update, broken.reason), one.answer))
+        else:
+            one.answer(
                 StoreError(f"{self.key} had to be rebuilt; nothing of this call landed", code="rebuilt", landed=False)
             )
 
@@ -309,23 +381,23 @@ class DocumentHost:
         flight, batch, self._flight = self._flight, self._flying, None
         assert flight is not None
         if flight.cancelled():  # within the store: nobody here cancels one
-            await self._fail(batch, _unknown(self.key, "it was cancelled"))
+            await self._fail(batch, unknown(self.key, "it was cancelled"))
             return
         try:
             outcomes = flight.result()
         except StoreError as error:
             await self._fail(batch, error)
         except Exception as error:  # whatever a store raises means: unknown (the contract)
-            await self._fail(batch, _unknown(self.key, error))
+            await self._fail(batch, unknown(self.key, error))
         else:
             await self._sort_out(batch, outcomes)
 
-    def _settle(self, batch: _Batch) -> None:
+    def _settle(self, batch: Batch) -> None:
         """Publish, then reply: everything in the batch is durable."""
         self._publish([one for pending in batch.pending if pending.effects for one in pending.effects.publish])
         for pending in batch.pending:
-            if not pending.answer.done() and pending.effects is not None:
-                pending.answer.set_result(pending.effects.reply)
+            if pending.effects is not None:
+                pending.answer(pending.effects.reply)
 
     def _publish(self, published: list[Published]) -> None:
         """Tell subscribers, and those who wait for a version."""
@@ -336,11 +408,9 @@ class DocumentHost:
                 logger.exception("a listener of %s failed and is dropped", self.key)
                 if listener in self._listeners:
                     self._listeners.remove(listener)
-        for version, waiter in self._waiters:
-            if version <= self.durable_head and not waiter.done():
-                waiter.set_result(None)
+        self._milestones.passed(self.durable_head)
 
-    async def _sort_out(self, batch: _Batch, outcomes: list[Outcome]) -> None:
+    async def _sort_out(self, batch: Batch, outcomes: list[Outcome]) -> None:
         """The store judged otherwise than we did: a retry that had landed before, or another authority."""
         fenced = next((o for o in outcomes if isinstance(o, StoreFenced)), None)
         if fenced is not None:
@@ -350,41 +420,45 @@ class DocumentHost:
             self._closed = error
             self._fail_waiting()  # the live state is ahead of the log, and answers nobody any more
             return
-        again: list[_Pending] = []
+        again: list[Pending] = []
         at = 0
         for pending in batch.pending:
             size = len(pending.effects.persist) if pending.effects else 0
             mine, at = outcomes[at : at + size], at + size
             commits = pending.effects.persist if pending.effects else []
-            if not again and all(map(_is_expected, commits, mine)):
+            if not again and all(map(is_expected, commits, mine)):
                 self.durable_head = commits[-1].entry.offset if commits else self.durable_head
-                self._settle(_Batch([pending], list(commits)))
-            elif size == 1 and isinstance(mine[0], Appended) and mine[0].duplicate and not pending.answer.done():
-                pending.answer.set_result(Committed(mine[0].offset, duplicate=True))
-                again.append(_Pending(pending.command, _done()))
+                self._settle(Batch([pending], list(commits)))
+            elif size == 1 and isinstance(mine[0], Appended) and mine[0].duplicate and not pending.is_done:
+                pending.answer(Committed(mine[0].offset, duplicate=True))
+                again.append(pending)
             else:
                 again.append(pending)
-        retry = [one for one in again if not one.answer.done()] + self._batch.pending
-        self._batch = _Batch()
+        retry = [one for one in again if not one.is_done] + self._batch.pending
+        self._batch = Batch()
         await self._start_over()
-        self._inbox.extendleft(reversed(retry))
+        self._ask_again(retry)
 
-    async def _fail(self, batch: _Batch, error: StoreError) -> None:
+    async def _fail(self, batch: Batch, error: StoreError) -> None:
         """The append failed: throw the live state away; tell the batch; judge anew what had been judged on top of it."""
         logger.warning("%s: append failed: %s", self.key, error)
-        retry, self._batch = self._batch.pending, _Batch()
+        retry, self._batch = self._batch.pending, Batch()
         await self._start_over()
         self._answer_all(batch, error)
-        self._inbox.extendleft(reversed(retry))
+        self._ask_again(retry)
+
+    def _ask_again(self, judged: list[Pending]) -> None:
+        """What was judged on a state that is gone goes back to the head of the inbox, as it came."""
+        self._inbox.extendleft(reversed([part for one in judged for part in one.unfolded()]))
 
     async def _start_over(self) -> None:
-        self._previous, self._machine, self._taken = self._machine or self._previous, None, None
+        self._previous, self._machine = self._machine or self._previous, None
+        self._checkpoints.forget_taken()
         await self._try_rebuild()
 
-    def _answer_all(self, batch: _Batch, error: AccordantError) -> None:
+    def _answer_all(self, batch: Batch, error: AccordantError) -> None:
         for pending in batch.pending:
-            if not pending.answer.done():
-                pending.answer.set_result(error)
+            pending.answer(error)
 
     # -- rebuilding -------------------------------------------------------------------------------------------
 
@@ -406,85 +480,19 @@ class DocumentHost:
         try:
             await self._rebuild()
         except Exception as problem:  # whatever a store raises
-            error = problem if isinstance(problem, StoreError) else _unreadable(self.key, problem)
+            error = problem if isinstance(problem, StoreError) else unreadable(self.key, problem)
             logger.error("%s: cannot be rebuilt: %s", self.key, error)
             waiting, self._inbox = list(self._inbox), deque()
             self._room.set()
             for one in waiting:
-                if not one.answer.done():
-                    one.answer.set_result(error)
+                one.answer(error)
 
     def _fail_waiting(self) -> None:
         self._closed = error = self._closed or NoAuthority(f"{self.key} is not served here any more", code="closed")
         broken = () if self._broken is None else (self._broken[0],)
         for one in (*self._flying.pending, *self._batch.pending, *broken, *self._inbox):
-            if not one.answer.done():
-                one.answer.set_result(error)
+            one.answer(error)
         self._inbox.clear()
-        self._batch = _Batch()
+        self._batch = Batch()
         self._room.set()
-        for _, waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(error)
-
-    # -- checkpoints ------------------------------------------------------------------------------------------
-
-    def _maybe_checkpoint(self, batch: _Batch) -> None:
-        """Take a checkpoint when enough has come since the last; keep it when all that is in it is durable."""
-        self._since_checkpoint[0] += len(batch.commits)
-        self._since_checkpoint[1] += sum(len(commit.entry.update or b"") for commit in batch.commits)
-        entries, size = self._since_checkpoint
-        is_due = entries >= CHECKPOINT_ENTRIES or size >= CHECKPOINT_BYTES
-        is_worth_it = size * 4 + entries * 64 >= self._state_bytes  # so that its cost is shared by what came since
-        if is_due and is_worth_it and self._taken is None and self._machine is not None and self._broken is None:
-            state = self._machine.state.dump()
-            self._taken = (self._machine.head, state)
-            self._state_bytes = len(state)
-            self._since_checkpoint = [0, 0]
-            self._inbox.append(_Pending(Audit(), asyncio.get_running_loop().create_future()))
-            self._advance()
-        if self._taken is not None and self._taken[0] <= self.durable_head and not self._checkpoints:
-            task = asyncio.create_task(self._keep(*self._taken))
-            self._taken = None
-            self._checkpoints.add(task)
-            task.add_done_callback(self._checkpoints.discard)
-
-    async def _keep(self, offset: int, state: bytes) -> None:
-        try:
-            await self._store.checkpoint(self.key, offset, state)
-        except Exception as error:  # the log has everything; a checkpoint only saves time
-            logger.warning("%s: no checkpoint at %d: %s", self.key, offset, error)
-
-
-def _is_expected(commit: Commit, outcome: Outcome) -> bool:
-    return isinstance(outcome, Appended) and not outcome.duplicate and outcome.offset == commit.entry.offset
-
-
-def _mistake(command: Command, error: Exception) -> LiveStateBroken:
-    reason = f"judging failed: {type(error).__name__}: {error}"
-    if isinstance(command, Update):
-        return LiveStateBroken(reason, command.session, command.update)
-    return LiveStateBroken(reason)
-
-
-def _unreadable(key: str, error: Exception) -> StoreError:
-    unreadable = StoreError(f"{key} cannot be read: {error}", code="store", landed=False, hint="try again later")
-    unreadable.__cause__ = error
-    return unreadable
-
-
-def _unknown(key: str, error: Exception | str) -> StoreError:
-    unknown = StoreError(
-        f"{key}: the store failed, and whether this landed is unknown: {error}",
-        code="unknown_outcome",
-        landed=None,
-        hint="submit again with the same op id: it lands once",
-    )
-    unknown.__cause__ = error if isinstance(error, Exception) else None
-    return unknown
-
-
-def _done() -> asyncio.Future[Any]:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    future.set_result(None)
-    return future
+        self._milestones.fail(error)

@@ -17,9 +17,10 @@ from accordant.sync.closing import CloseCode, close_reason
 from accordant.sync.hocuspocus_session import HocuspocusSession
 from accordant.sync.patience import Patience
 from accordant.sync.server.address import ANONYMOUS, document_key, has_document
+from accordant.sync.server.channel import DIRECT, AsgiChannel, Channel
 from accordant.sync.server.connection import Connection
 from accordant.sync.server.door import Door
-from accordant.sync.server.hocuspocus import HocuspocusSocket
+from accordant.sync.server.hocuspocus import HocuspocusSocket, Line
 from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Rooms
@@ -29,12 +30,10 @@ from accordant.types.errors import AccordantError
 from accordant.types.limits import FIRST_FRAME_WAIT_S, SESSION_GRACE_S
 from accordant.types.namespaces import DocumentKey
 
-__all__ = ["CUT", "app"]
+__all__ = ["app"]
 
 logger = logging.getLogger("accordant.sync")
 SYNC = ("/sync", "/sync/{path:path}")
-CUT = "accordant.cut"
-"""The ASGI extension under which our own websocket protocol class offers to cut a connection that is not read."""
 
 
 def app(engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSION_GRACE_S) -> Starlette:
@@ -70,55 +69,66 @@ class SyncEndpoint:
             # Before the handshake, so that the foreign page's script learns nothing, not even that somebody is here.
             await send({"type": "websocket.close", "code": int(CloseCode.ORIGIN)})
             return
+        opening = Opening()
+        direct = scope.get("extensions", {}).get(DIRECT)
+        channel: Channel = AsgiChannel(receive, send, opening) if direct is None else direct
+        opening.listen(channel)
+        if direct is not None:
+            direct.take(opening)
         await send({"type": "websocket.accept"})
+        serving = asyncio.create_task(channel.serve())
+        try:
+            await self._serve(scope, channel, opening)
+        except AccordantError as error:
+            channel.close(int(CloseCode.UNAVAILABLE), close_reason(error))
+        finally:
+            channel.close(int(CloseCode.NORMAL), "")
+            await serving
+
+    async def _serve(self, scope: Scope, channel: Channel, opening: Opening) -> None:
+        """By address and first frame: one document, or a Hocuspocus connection of several."""
         try:
             key = document_key(scope, "sync") if has_document(scope) else None
             principal = self._door.principal(scope)
         except AccordantError as error:
-            await _close(send, CloseCode.ADDRESS, error)
+            channel.close(int(CloseCode.ADDRESS), close_reason(error))
             return
-        peer, opening = Peer(send, scope.get("extensions", {}).get(CUT)), Opening(receive)
-        try:
-            if key is None:
-                await opening.wait(peer.writer)
-            if key is None or await self._plain(key, principal, peer, opening):
-                await HocuspocusSocket(scope, peer, key, self._door.present, self._document).serve(opening.receive)
-        except AccordantError as error:
-            peer.close(CloseCode.UNAVAILABLE, close_reason(error))
-            await asyncio.wait((peer.writer,))
-        finally:
-            opening.end()
-            await peer.end()
+        if key is None:
+            await opening.wait()
+        if key is None or await self._plain(key, principal, channel, opening):
+            socket = HocuspocusSocket(scope, channel, key, self._door.present, self._document)
+            opening.pass_to(socket)
+            await socket.serve()
 
-    async def _plain(self, key: DocumentKey, principal: Principal, peer: Peer, opening: Opening) -> bool:
+    async def _plain(self, key: DocumentKey, principal: Principal, channel: Channel, opening: Opening) -> bool:
         """Serve a y-websocket peer or a client of ours. Returns at once, and true, when it is neither."""
-        room = self._rooms.enter(await self._engine.host(key), peer)
+        host, peer = await self._engine.host(key), Peer(channel)
+        room = self._rooms.enter(host, peer)
         try:
-            connection = Connection(peer, room, self._seats, self._patience, key, principal.agent or ANONYMOUS)
-            if not await opening.wait(peer.writer, FIRST_FRAME_WAIT_S):
+            connection = Connection(channel, peer, room, self._seats, self._patience, key, principal.agent or ANONYMOUS)
+            if not await opening.wait(FIRST_FRAME_WAIT_S):
                 await connection.speak_first()
-                await opening.wait(peer.writer)
+                await opening.wait()
             if opening.is_hocuspocus():
                 return True
-            await connection.serve(opening.receive)
+            connection.begin()
+            opening.pass_to(connection)
+            await connection.serve()
             return False
         finally:
             self._rooms.leave(room, peer)
 
     async def _document(
-        self, key: DocumentKey, principal: Principal, session: HocuspocusSession, receive: Receive, send: Send
+        self, key: DocumentKey, principal: Principal, session: HocuspocusSession, channel: Line
     ) -> None:
         """One document of a Hocuspocus connection."""
-        host = await self._engine.host(key)
-        peer = Peer(send, None)
+        host, peer = await self._engine.host(key), Peer(channel)
         room = self._rooms.enter(host, peer)
         try:
             agent = principal.agent or ANONYMOUS
-            await Connection(peer, room, self._seats, self._patience, key, agent, session).serve(receive)
+            connection = Connection(channel, peer, room, self._seats, self._patience, key, agent, session)
+            connection.begin()
+            channel.pass_to(connection)
+            await connection.serve()
         finally:
             self._rooms.leave(room, peer)
-            await peer.end()
-
-
-async def _close(send: Send, code: CloseCode, error: AccordantError) -> None:
-    await send({"type": "websocket.close", "code": int(code), "reason": close_reason(error)})

@@ -9,112 +9,159 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from accordant.sync.closing import CloseCode, close_code, close_reason
 from accordant.sync.hocuspocus import CloseDocument, PermissionDenied, document_in, encode_message, name_prefix
 from accordant.sync.hocuspocus_session import HocuspocusSession
 from accordant.sync.multiplex import Forward, Leave, Multiplex, Open, Reply
+from accordant.sync.server.channel import Channel, Frame, Receiver
+from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, WireError
-from accordant.types.limits import CALLS_IN_FLIGHT_MAX, DENIALS_PER_SOCKET_MAX, DOCUMENT_NAME_BYTES_MAX, FRAME_BYTES_MAX
+from accordant.types.limits import DENIALS_PER_SOCKET_MAX, DOCUMENT_NAME_BYTES_MAX, FRAME_BYTES_MAX
 from accordant.types.namespaces import DocumentKey
 
-__all__ = ["HocuspocusSocket", "Serve"]
+__all__ = ["HocuspocusSocket", "Line", "Serve"]
 
 logger = logging.getLogger("accordant.sync")
 
-Serve = Callable[[DocumentKey, Principal, HocuspocusSession, Receive, Send], Awaitable[None]]
-"""Serves one document over a pair of ASGI callables until either side closes; raises what opening the document raises."""
 
+class Line:
+    """One document's half of the socket, as a channel of its own: its frames get the document's name in front.
 
-class _Line:
-    """One document's half of the socket: what was received for it and not read yet. Beyond the bound the socket waits."""
+    Until its connection has begun (`pass_to`) it keeps what arrives. `ended` is called when our side closes it.
+    """
 
-    def __init__(self, name: bytes) -> None:
+    def __init__(self, name: bytes, socket: HocuspocusSocket, ended: Callable[[Line, CloseCode, str], None]) -> None:
         self.prefix = name_prefix(name)
-        self._bodies: deque[bytes] = deque()
-        self._has_ended = False
-        self._changed = asyncio.Event()
+        self.receiver: Receiver = Opening()
+        self._socket = socket
+        self._end = ended
+        self._is_open = True
 
-    async def put(self, body: bytes) -> None:
-        """One message for the document; dropped when its connection has ended."""
-        while len(self._bodies) >= CALLS_IN_FLIGHT_MAX and not self._has_ended:
-            await self._wait()
-        if not self._has_ended:
-            self._bodies.append(body)
-            self._changed.set()
+    def pass_to(self, receiver: Receiver) -> None:
+        """The document's connection has begun."""
+        early, self.receiver = self.receiver, receiver
+        assert isinstance(early, Opening)
+        early.listen(self)
+        early.pass_to(receiver)
 
-    async def receive(self) -> Message:
-        """The next event, as ASGI has it."""
-        while not self._bodies:
-            if self._has_ended:
-                return {"type": "websocket.disconnect", "code": int(CloseCode.NORMAL)}
-            await self._wait()
-        self._changed.set()
-        return {"type": "websocket.receive", "bytes": self._bodies.popleft()}
+    def frame_received(self, body: bytes) -> None:
+        """One message for the document."""
+        if self._is_open:
+            self.receiver.frame_received(body)
 
     def hang_up(self) -> None:
-        """The peer is gone. What it said before is still read."""
-        self._has_ended = True
-        self._changed.set()
+        """The peer is gone. What it said before is still carried out."""
+        self._is_open = False
+        self.receiver.disconnected()
 
-    async def _wait(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
+    async def serve(self) -> None:
+        """The socket serves all its lines."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits for the whole socket."""
+        return self._socket.channel.waiting_bytes
+
+    def write(self, frame: Frame) -> None:
+        """Send under the document's name."""
+        if self._is_open:
+            self._socket.channel.write(frame.under(self.prefix))
+
+    def pause(self) -> None:
+        """One document that cannot follow stops the socket."""
+        self._socket.pause(self)
+
+    def resume(self) -> None:
+        """It goes on when no other one still has to follow."""
+        self._socket.resume(self)
+
+    def close(self, code: int, reason: str) -> None:
+        """End this document's half."""
+        if self._is_open:
+            self.resume()
+            self._end(self, CloseCode(code), reason)
+            self.hang_up()
+
+    def cut(self, code: int, reason: str) -> None:
+        """A peer that does not read one document reads none."""
+        self._socket.channel.cut(code, reason)
+
+
+Serve = Callable[[DocumentKey, Principal, HocuspocusSession, Line], Awaitable[None]]
+"""Serves one document over its line until either side closes; raises what opening the document raises."""
 
 
 class HocuspocusSocket:
-    """One accepted websocket. `peer` is its outbox; `key` the document that its URL names, None where frames name theirs."""
+    """One accepted websocket: a `Receiver`. `key` is the document that its URL names, None where frames name theirs."""
 
     def __init__(
-        self, scope: Scope, peer: Peer, key: DocumentKey | None, admit: Callable[[str, Scope], Principal], serve: Serve
+        self,
+        scope: Scope,
+        channel: Channel,
+        key: DocumentKey | None,
+        admit: Callable[[str, Scope], Principal],
+        serve: Serve,
     ) -> None:
+        self.channel = channel
         self._scope = scope
-        self._peer = peer
+        self._peer = Peer(channel)
         self._key = key
         self._admit = admit
         self._serve = serve
         self._multiplex = Multiplex()
-        self._lines: dict[bytes, _Line] = {}
+        self._lines: dict[bytes, Line] = {}
+        self._paused: set[Line] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._disconnected = asyncio.Event()
         self._denials = 0
 
-    async def serve(self, receive: Receive) -> None:
+    async def serve(self) -> None:
         """Run until either side closes, and every document's connection has ended."""
-        reader = asyncio.create_task(self._read(receive))
         try:
-            await asyncio.wait((reader, self._peer.writer), return_when=asyncio.FIRST_COMPLETED)
+            await self._disconnected.wait()
         finally:
             self._peer.close(CloseCode.NORMAL)
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-            for line in self._lines.values():
+            for line in list(self._lines.values()):
                 line.hang_up()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        if not reader.cancelled() and reader.exception() is not None:
-            raise reader.exception() or AssertionError
+
+    def pause(self, line: Line) -> None:
+        """Read no more until this line may go on."""
+        self._paused.add(line)
+        self.channel.pause()
+
+    def resume(self, line: Line) -> None:
+        """This line may go on."""
+        if line in self._paused:
+            self._paused.discard(line)
+            if not self._paused:
+                self.channel.resume()
 
     # -- from the socket --------------------------------------------------------------------------------------
 
-    async def _read(self, receive: Receive) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.disconnect":
-                return
-            frame = event.get("bytes")
-            if frame is None:
-                self._peer.close(CloseCode.MALFORMED, "text_frame: messages are binary")
-            elif len(frame) > FRAME_BYTES_MAX + DOCUMENT_NAME_BYTES_MAX:
-                self._peer.close(CloseCode.TOO_LARGE, f"too_large: a frame has at most {FRAME_BYTES_MAX} bytes")
-            elif not self._peer.is_closing:
-                await self._sort(frame)
+    def text_received(self) -> None:
+        """No message of ours is text."""
+        self._peer.close(CloseCode.MALFORMED, "text_frame: messages are binary")
 
-    async def _sort(self, frame: bytes) -> None:
+    def disconnected(self) -> None:
+        """The peer is gone."""
+        self._disconnected.set()
+
+    def frame_received(self, frame: bytes) -> None:
+        """Sort it."""
+        if len(frame) > FRAME_BYTES_MAX + DOCUMENT_NAME_BYTES_MAX:
+            self._peer.close(CloseCode.TOO_LARGE, f"too_large: a frame has at most {FRAME_BYTES_MAX} bytes")
+        elif not self._peer.is_closing:
+            self._sort(frame)
+
+    def _sort(self, frame: bytes) -> None:
         try:
             actions = self._multiplex.receive_frame(frame)
         except WireError as error:
@@ -122,16 +169,16 @@ class HocuspocusSocket:
             return
         for action in actions:
             match action:
-                case Open(name, token, held):
-                    await self._open(name, token, held)
                 case Forward(name, body):
-                    await self._lines[name].put(body)
+                    self._lines[name].frame_received(body)
+                case Open(name, token, held):
+                    self._open(name, token, held)
                 case Leave(name):
                     self._lines.pop(name).hang_up()
                 case Reply(answer):
                     self._peer.post(answer)
 
-    async def _open(self, name: bytes, token: str, held: tuple[bytes, ...]) -> None:
+    def _open(self, name: bytes, token: str, held: tuple[bytes, ...]) -> None:
         try:
             key = self._key if self._key is not None else DocumentKey.parse(document_in(name))
             principal = self._admit(token, self._scope)
@@ -139,25 +186,19 @@ class HocuspocusSocket:
             self._multiplex.closed(name)
             self._deny(name, error)
             return
-        line = self._lines[name] = _Line(name)
+        line = self._lines[name] = Line(name, self, partial(self._closed, name))
         task = asyncio.create_task(self._run(name, line, key, principal))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         for body in held:
-            await line.put(body)
+            line.frame_received(body)
 
     # -- one document -----------------------------------------------------------------------------------------
 
-    async def _run(self, name: bytes, line: _Line, key: DocumentKey, principal: Principal) -> None:
-        async def send(event: Message) -> None:
-            if event["type"] == "websocket.send":
-                self._peer.post(line.prefix + event["bytes"])
-            elif self._forget(name, line):
-                self._ended(line, CloseCode(event["code"]), event.get("reason") or "")
-
+    async def _run(self, name: bytes, line: Line, key: DocumentKey, principal: Principal) -> None:
         session = HocuspocusSession(principal.grant.is_read_only)
         try:
-            await self._serve(key, principal, session, line.receive, send)
+            await self._serve(key, principal, session, line)
         except AccordantError as error:
             if self._forget(name, line):
                 self._deny(name, error)
@@ -165,7 +206,7 @@ class HocuspocusSocket:
             logger.exception("%s: a connection failed", key)
             self._peer.close(CloseCode.INTERNAL, "internal: reconnect and sync again")
 
-    def _forget(self, name: bytes, line: _Line) -> bool:
+    def _forget(self, name: bytes, line: Line) -> bool:
         """Whether it was still there: the client may have left, and even begun again, before."""
         line.hang_up()
         if self._lines.get(name) is not line:
@@ -186,8 +227,10 @@ class HocuspocusSocket:
         if self._denials >= DENIALS_PER_SOCKET_MAX:
             self._peer.close(CloseCode.UNAUTHENTICATED, reason)
 
-    def _ended(self, line: _Line, code: CloseCode, reason: str) -> None:
+    def _closed(self, name: bytes, line: Line, code: CloseCode, reason: str) -> None:
         """Our side has closed this document's connection. What was malformed speaks against the whole socket."""
+        if not self._forget(name, line):
+            return
         self._peer.post(line.prefix + encode_message(CloseDocument(reason)))
         if code is CloseCode.MALFORMED or not code.is_final or not self._lines:
             self._peer.close(code, reason)

@@ -4,43 +4,67 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.types import Message, Receive
-
 from accordant.sync.hocuspocus import speaks_hocuspocus
+from accordant.sync.server.channel import Channel, Receiver
 
 __all__ = ["Opening"]
 
 
 class Opening:
-    """Reads the first event without taking it away: `receive` gives it once more, then all others."""
+    """A channel's first receiver: keeps what arrives until `pass_to`, and lets the socket rest meanwhile."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._first: asyncio.Future[Message] | None = asyncio.ensure_future(receive())
+    def __init__(self) -> None:
+        self._channel: Channel | None = None
+        self._frames: list[bytes | None] = []
+        self._is_over = False
+        self._arrived = asyncio.Event()
 
-    async def wait(self, other: asyncio.Future[None], timeout_s: float | None = None) -> bool:
-        """Until the first event is there, or `other` is done, or the time is over: says whether it is there."""
-        if self._first is None:
+    def listen(self, channel: Channel) -> None:
+        """The channel whose receiver this is."""
+        self._channel = channel
+
+    def frame_received(self, frame: bytes) -> None:
+        """Keep it; the peer is not read on."""
+        self._keep(frame)
+
+    def text_received(self) -> None:
+        """Keep that there was one."""
+        self._keep(None)
+
+    def disconnected(self) -> None:
+        """Nothing will arrive."""
+        self._is_over = True
+        self._arrived.set()
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """Until something has arrived, or the connection has ended, or the time is over: says whether it is not."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._arrived.wait()
+        except TimeoutError:
             return False
-        await asyncio.wait((self._first, other), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        return self._first.done()
+        return True
 
     def is_hocuspocus(self) -> bool:
-        """Whether the first event is a frame in that dialect."""
-        if self._first is None or not self._first.done():
-            return False
-        event = self._first.result()
-        return event["type"] == "websocket.receive" and speaks_hocuspocus(event.get("bytes") or b"")
+        """Whether the first frame is one in that dialect."""
+        return bool(self._frames) and speaks_hocuspocus(self._frames[0] or b"")
 
-    async def receive(self) -> Message:
-        """The next event."""
-        if self._first is None:
-            return await self._receive()
-        event = await self._first
-        self._first = None
-        return event
+    def pass_to(self, receiver: Receiver) -> None:
+        """From here on `receiver` is told, of what came before first."""
+        assert self._channel is not None
+        self._channel.receiver = receiver
+        if self._frames:
+            self._channel.resume()
+        for frame in self._frames:
+            if frame is None:
+                receiver.text_received()
+            else:
+                receiver.frame_received(frame)
+        if self._is_over:
+            receiver.disconnected()
 
-    def end(self) -> None:
-        """Read no more."""
-        if self._first is not None:
-            self._first.cancel()
+    def _keep(self, frame: bytes | None) -> None:
+        self._frames.append(frame)
+        self._arrived.set()
+        if self._channel is not None:
+            self._channel.pause()

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from accordant.engine.crdt import merge_updates
 from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
 from accordant.sync.awareness import Presences
 from accordant.sync.closing import CloseCode
+from accordant.sync.server.channel import Frame
 from accordant.sync.server.peer import Peer
-from accordant.sync.wire import Awareness, AwarenessState, Own, OwnType, SyncUpdate, encode_message
+from accordant.sync.wire import Awareness, AwarenessState, Own, OwnType, SyncStep2, SyncUpdate, encode_message
 from accordant.types.entries import EntryKind
 from accordant.types.limits import KEEPALIVE_S
 
 __all__ = ["Room", "Rooms"]
 
 logger = logging.getLogger("accordant.sync")
+
+_LISTENS: Callable[[Peer], bool] = attrgetter("listens")
+_IS_MEMBER: Callable[[Peer], bool] = attrgetter("is_member")
 
 
 class Room:
@@ -33,6 +38,8 @@ class Room:
         self._presences = Presences()
         self._unsubscribe = host.subscribe(self._on_entries)
         self._keeping_alive = asyncio.create_task(self._keep_alive())
+        self._news: dict[int, AwarenessState] = {}
+        self._state: tuple[bytes, Frame] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -46,9 +53,7 @@ class Room:
     def leave(self, peer: Peer) -> None:
         """A connection has ended: its clients are gone. Idempotent."""
         self._peers.discard(peer)
-        gone = self._presences.leave(peer)
-        if gone is not None:
-            self._tell_listeners(encode_message(gone))
+        self._spread(self._presences.leave(peer))
 
     def close(self) -> None:
         """Stop listening to the document."""
@@ -57,17 +62,36 @@ class Room:
 
     def relay(self, peer: Peer, states: Sequence[AwarenessState]) -> None:
         """Enter presences of this peer's own clients and tell everybody, the peer included: that keeps it connected."""
-        news = self._presences.enter(peer, states)
-        if news is not None:
-            self._tell_listeners(encode_message(news))
+        self._spread(self._presences.enter(peer, states))
 
     def awareness(self) -> Awareness:
         """Everybody who is here."""
         return self._presences.everyone()
 
-    def _tell_listeners(self, frame: bytes) -> None:
-        for peer in self._peers:
-            if peer.listens:
+    def whole_state(self, update: bytes) -> Frame:
+        """Step 2. Newcomers who are sent the very same state share one frame: ten megabytes once, not each."""
+        if self._state is None or self._state[0] is not update:
+            self._state = (update, Frame(encode_message(SyncStep2(update))))
+        return self._state[1]
+
+    def _spread(self, news: Awareness | None) -> None:
+        """Tell everybody, once per turn of the loop: the newest state of each client counts."""
+        if news is None:
+            return
+        if not self._news:
+            asyncio.get_running_loop().call_soon(self._tell_news)
+        for state in news.states:
+            self._news[state.client] = state
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, {}
+        self._tell(encode_message(Awareness(tuple(news.values()))), _LISTENS)
+
+    def _tell(self, message: bytes, whom: Callable[[Peer], bool]) -> None:
+        """One message to every peer that listens, or is a member: the same bytes for all."""
+        frame = Frame(message)
+        for peer in tuple(self._peers):
+            if whom(peer):
                 peer.post(frame)
 
     def _on_entries(self, published: list[Published]) -> None:
@@ -82,13 +106,12 @@ class Room:
 
     def _publish(self, published: list[Published]) -> None:
         updates = [one.update for one in published if one.update is not None]
+        if updates:
+            self._state = None
         if updates and any(peer.listens for peer in self._peers):
-            self._tell_listeners(encode_message(SyncUpdate(merge_updates(updates))))
+            self._tell(encode_message(SyncUpdate(merge_updates(updates))), _LISTENS)
         if any(peer.is_member for peer in self._peers):
-            notice = encode_message(Own(OwnType.NOTICE, self._notice(published)))
-            for peer in self._peers:
-                if peer.is_member:
-                    peer.post(notice)
+            self._tell(encode_message(Own(OwnType.NOTICE, self._notice(published))), _IS_MEMBER)
         ended = {one.session for one in published if one.kind == EntryKind.LEAVE}
         for peer in self._peers if ended else ():
             if peer.session in ended and not peer.is_member:
@@ -106,7 +129,7 @@ class Room:
         while True:
             await asyncio.sleep(KEEPALIVE_S / 3)
             quiet = [p for p in self._peers if p.listens and loop.time() - p.posted_at >= KEEPALIVE_S]
-            frame = encode_message(self.awareness()) if quiet else b""
+            frame = Frame(encode_message(self.awareness())) if quiet else Frame(b"")
             for peer in quiet:
                 peer.post(frame)
 

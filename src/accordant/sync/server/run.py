@@ -13,7 +13,7 @@ import uvicorn
 from accordant.engine.host.engine import Engine
 from accordant.sync.server.address import is_loopback
 from accordant.sync.server.application import app
-from accordant.sync.server.protocol import CuttableProtocol
+from accordant.sync.server.protocol import DirectProtocol
 from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.limits import CLOSE_TIMEOUT_S, FRAME_BYTES_MAX
 
@@ -33,7 +33,7 @@ async def run(engine: Engine, host: str, port: int, on_listening: Callable[[str,
     with contextlib.closing(listener):
         config = uvicorn.Config(
             app(engine),
-            ws=CuttableProtocol,
+            ws=DirectProtocol,
             ws_max_size=RECEIVE_BYTES_MAX,
             ws_per_message_deflate=False,  # costs more time than loopback bytes, and memory per peer
             lifespan="off",
