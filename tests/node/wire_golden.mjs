@@ -6,7 +6,9 @@ import * as encoding from 'lib0/encoding'
 import * as authProtocol from 'y-protocols/auth'
 import * as awarenessProtocol from 'y-protocols/awareness'
 import * as syncProtocol from 'y-protocols/sync'
+import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { FakeSocket } from './fake_socket.mjs'
 
 const hex = bytes => Buffer.from(bytes).toString('hex')
 const written = write => {
@@ -78,5 +80,24 @@ const read = frames => {
   return answers
 }
 
-const answer = process.argv[2] === 'read' ? read(JSON.parse(readFileSync(0, 'utf8'))) : write()
+// What y-websocket itself sends, and how it answers.
+const provided = () => {
+  const doc = document()
+  const provider = new WebsocketProvider('ws://nowhere', 'brief', doc, { WebSocketPolyfill: FakeSocket, disableBc: true })
+  const socket = FakeSocket.last
+  socket.open()
+  const [step1, awareness] = socket.sent.splice(0)
+  doc.getText('draft').insert(4, '!')
+  const [update] = socket.sent.splice(0)
+  socket.receive('00000100')
+  const [step2] = socket.sent.splice(0)
+  provider.awareness.setLocalState({ name: 'Ada' })
+  const [presence] = socket.sent.splice(0)
+  socket.receive('03')
+  const [everyone] = socket.sent.splice(0)
+  return { step1, awareness, update, step2, presence, everyone }
+}
+
+const answer = process.argv[2] === 'read' ? read(JSON.parse(readFileSync(0, 'utf8'))) : { ...write(), y_websocket: provided() }
 process.stdout.write(JSON.stringify(answer))
+process.exit(0)

@@ -13,7 +13,18 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from accordant import Document, DocumentKey, Engine, Guarded, Namespace, Text
-from accordant.sync.wire import AuthDenied, Awareness, QueryAwareness, SyncStep1, SyncStep2, SyncUpdate, encode_varint
+from accordant.sync.messages import Acknowledged, Hello
+from accordant.sync.wire import (
+    AuthDenied,
+    Awareness,
+    Own,
+    OwnType,
+    QueryAwareness,
+    SyncStep1,
+    SyncStep2,
+    SyncUpdate,
+    encode_varint,
+)
 from accordant.types.limits import FRAME_BYTES_MAX, OUTBOX_BYTES_MAX, REFUSAL_DELAY_S, REFUSALS_FREE
 from raw_peer import ROOM, raw_peer
 from served import GatedStore, until
@@ -99,6 +110,33 @@ async def test_several_messages_in_one_frame_are_all_heard() -> None:
         await peer.socket.send(b"\x00\x00\x01\x00" + b"\x03")
         heard = {type(await peer.hear()) for _ in range(3)}
         assert heard == {SyncStep1, SyncStep2, Awareness}
+
+
+@in_loop
+async def test_a_client_of_ours_gets_an_acknowledgement_for_each_update() -> None:
+    """In order and with the version, the ones that bring nothing new included; and none before they are durable (I2)."""
+    store = GatedStore()
+    async with Engine(store=store) as engine, serving(engine) as url, raw_peer(url, synced=False) as peer:
+        await peer.say(Own(OwnType.HELLO, Hello("ada").to_json()))
+        await peer.sync()
+        store.gate.clear()
+        for n in range(5):
+            await peer.append(str(n))
+        await peer.say(SyncStep2(peer.doc.get_update()))
+        await until(lambda: store.waiting)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(peer.socket.recv(), 0.3)
+        store.gate.set()
+        acknowledged: list[Acknowledged] = []
+        while sum(one.count for one in acknowledged) < 6:
+            message = await peer.hear()
+            if isinstance(message, Own) and message.type is OwnType.ACK:
+                acknowledged.append(Acknowledged.from_json(message.body))
+        assert sum(one.count for one in acknowledged) == 6
+        versions = [one.version for one in acknowledged]
+        assert versions == sorted(versions)
+        brief = await engine.open(Brief, TASK, "brief", agent="reader")
+        assert (await brief.history(kind="write"))[0].offset <= versions[-1]
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------

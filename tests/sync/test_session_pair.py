@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accordant.sync import client_session as c
 from accordant.sync import session as s
 from accordant.sync.closing import CloseCode, close_reason
-from accordant.sync.messages import Hello, Method, Welcome
+from accordant.sync.messages import Acknowledged, Hello, Method, Welcome
 from accordant.sync.wire import Own, OwnType, SyncStep1, SyncStep2, SyncUpdate, decode_frame, encode_message
 from accordant.types.errors import (
     AccordantError,
@@ -24,7 +24,7 @@ from accordant.types.errors import (
     StoreError,
     WireError,
 )
-from accordant.types.limits import FRAME_BYTES_MAX
+from accordant.types.limits import CAPABILITIES_MAX, CAPABILITY_CHARS_MAX, FRAME_BYTES_MAX
 from accordant.types.regions import Schema
 
 
@@ -222,6 +222,65 @@ def test_an_empty_update_asks_for_nothing() -> None:
     peer.receive_frame(encode_message(SyncStep1(b"\x00")))
     peer.joined()
     assert peer.receive_frame(encode_message(SyncUpdate(b"\x00\x00"))) == []
+
+
+def member(**hello: Any) -> s.PeerSession:
+    """A peer that said this hello and was welcomed."""
+    peer = s.PeerSession()
+    body = Hello("ada").to_json() | hello
+    [greet] = peer.receive_frame(encode_message(Own(OwnType.HELLO, body)))
+    assert isinstance(greet, s.Greet)
+    peer.welcomed(Welcome("s", "secret", 1, 1, "i", 5, Schema.open(), False, 30.0))
+    return peer
+
+
+def test_a_client_of_ours_is_told_what_is_durable() -> None:
+    """Each of its updates, the empty one too, is submitted, and acknowledged with the version that holds it."""
+    peer = member()
+    for update in (SyncStep2(b"\x00\x00"), SyncUpdate(b"\x00\x00"), SyncUpdate(b"\x01")):
+        [apply] = peer.receive_frame(encode_message(update))
+        assert isinstance(apply, s.Apply)
+    [told] = peer.applied(9, 3)
+    assert isinstance(told, s.Send)
+    [ack] = decode_frame(told.frame)
+    assert isinstance(ack, Own)
+    assert ack.type is OwnType.ACK
+    assert Acknowledged.from_json(ack.body) == Acknowledged(9, 3)
+
+
+def test_an_acknowledgement_is_only_for_who_can_take_it() -> None:
+    """Ordinary peers get none, nor a client whose hello names its capabilities without it; unknown names do no harm."""
+    plain = s.PeerSession()
+    plain.receive_frame(encode_message(SyncStep1(b"\x00")))
+    plain.joined()
+    assert plain.applied(9) == []
+    assert member(capabilities=["calls", "telepathy"]).applied(9) == []
+    assert member(capabilities=["ack", "telepathy"]).applied(9) != []
+    assert member(capabilities=None).applied(9) != []
+
+
+@pytest.mark.parametrize(
+    "capabilities", [["x"] * (CAPABILITIES_MAX + 1), ["x" * (CAPABILITY_CHARS_MAX + 1)], [1], "ack"]
+)
+def test_capabilities_are_bounded(capabilities: Any) -> None:
+    """A list that is too long, or no list of names, is turned away."""
+    peer = s.PeerSession()
+    body = Hello("ada").to_json() | {"capabilities": capabilities}
+    _, close = peer.receive_frame(encode_message(Own(OwnType.HELLO, body)))
+    assert isinstance(close, s.Close)
+    assert close.code is CloseCode.JOIN_REFUSED
+
+
+def test_a_refusal_says_code_path_and_reason() -> None:
+    """In words that need no error class, beside the error itself."""
+    [told, _] = member().refused(Denied("not yours", code="not_permitted", path="draft"))
+    assert isinstance(told, s.Send)
+    [refusal] = decode_frame(told.frame)
+    assert isinstance(refusal, Own)
+    assert refusal.type is OwnType.REFUSAL
+    shown = {name: refusal.body[name] for name in ("code", "path", "reason")}
+    assert shown == {"code": "not_permitted", "path": "draft", "reason": "not yours"}
+    assert refusal.body["error"]["type"] == "Denied"
 
 
 def test_our_own_messages_are_for_those_who_said_hello() -> None:

@@ -125,7 +125,7 @@ class ClientSession:
             return []
         actions: list[ClientAction] = []
         try:
-            for message in decode_frame(frame, ANSWER_BYTES_MAX):
+            for message in decode_frame(frame, ANSWER_BYTES_MAX, ANSWER_BYTES_MAX):
                 if isinstance(message, Own):  # Yjs messages are for peers that hold a replica; a handle does not
                     actions += self._own(message)
         except AccordantError as error:

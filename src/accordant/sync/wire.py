@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from math import isinf
 from typing import Any
 
 from accordant.types.errors import Invalid, WireError
@@ -20,6 +21,7 @@ from accordant.types.limits import (
     CLOCK_MAX,
     FRAME_BYTES_MAX,
     INTEGER_MAX,
+    JSON_VALUES_MAX,
     MESSAGES_PER_FRAME_MAX,
     UPDATE_BYTES_MAX,
 )
@@ -65,7 +67,6 @@ class OwnType(IntEnum):
 
 
 _OWN_TYPES = frozenset(OwnType)
-_SURROGATE, _SURROGATE_UPPER = "\\ud", "\\uD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,20 +210,23 @@ def sized(data: bytes) -> bytes:
 # -- decoding -------------------------------------------------------------------------------------------------
 
 
-def decode_frame(data: bytes, bytes_max: int = FRAME_BYTES_MAX) -> list[WireMessage]:
-    """Every message of a frame, at least one; raises `WireError`. Nothing of a frame counts unless all decodes."""
+def decode_frame(data: bytes, bytes_max: int = FRAME_BYTES_MAX, values_max: int = JSON_VALUES_MAX) -> list[WireMessage]:
+    """Every message of a frame, at least one; raises `WireError`. Nothing of a frame counts unless all decodes.
+
+    `values_max`: JSON values in one of our own messages.
+    """
     if len(data) > bytes_max:
         raise WireError(f"a frame of {len(data)} bytes; at most {bytes_max} may be", code="too_large", limit=bytes_max)
     cursor = Bytes(data)
-    messages: list[WireMessage] = [_message(cursor, bytes_max)]
+    messages: list[WireMessage] = [_message(cursor, bytes_max, values_max)]
     while not cursor.is_at_end:
         if len(messages) == MESSAGES_PER_FRAME_MAX:
             raise WireError(f"more than {MESSAGES_PER_FRAME_MAX} messages in a frame", code="too_many_messages")
-        messages.append(_message(cursor, bytes_max))
+        messages.append(_message(cursor, bytes_max, values_max))
     return messages
 
 
-def _message(cursor: Bytes, bytes_max: int) -> WireMessage:
+def _message(cursor: Bytes, bytes_max: int, values_max: int) -> WireMessage:
     kind = cursor.varint()
     if kind == SYNC:
         return read_sync(cursor, bytes_max)
@@ -235,7 +239,7 @@ def _message(cursor: Bytes, bytes_max: int) -> WireMessage:
     if kind == QUERY_AWARENESS:
         return QueryAwareness()
     if kind in _OWN_TYPES:
-        return Own(OwnType(kind), _json_object(cursor.text(bytes_max)))
+        return Own(OwnType(kind), _json_object(cursor.text(bytes_max), values_max))
     raise WireError(f"there is no message of type {kind}", code="unknown_message", type=kind)
 
 
@@ -280,7 +284,7 @@ def read_awareness(data: bytes) -> Awareness:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise WireError("a text is not JSON", code="not_json") from error
 
@@ -289,16 +293,45 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text} is beyond what a number can be")
+    return number
+
+
+def _json_object(text: str, values_max: int) -> dict[str, Any]:
     found = _json(text)
     if not isinstance(found, dict):
         raise WireError("a message's body is a JSON object", code="not_json")
-    if _SURROGATE in text or _SURROGATE_UPPER in text:  # half a character, escaped: it could never be told to anybody
-        try:
-            json.dumps(found, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise WireError("a text holds half a surrogate pair", code="not_unicode") from error
+    if text.count(",") + text.count("[") + text.count("{") > values_max and _has_more_values(found, values_max):
+        raise WireError(f"a message has at most {values_max} JSON values", code="too_large", limit=values_max)
+    if "\\ud" in text or "\\uD" in text:
+        _check_characters(found)
     return found
+
+
+def _has_more_values(value: Any, maximum: int) -> bool:
+    """Four bytes of JSON can become a hundred of memory, and a call's body is kept until it is answered."""
+    waiting, count = [value], 0
+    while waiting:
+        one = waiting.pop()
+        count += 1
+        if count + len(waiting) > maximum:
+            return True
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False
+
+
+def _check_characters(value: Any) -> None:
+    """Half a character, escaped, is no text: it could never be told to anybody, not even in an error."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise WireError("a text holds half a surrogate pair", code="not_unicode") from error
 
 
 # -- encoding -------------------------------------------------------------------------------------------------

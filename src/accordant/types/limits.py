@@ -301,3 +301,7 @@ REFUSALS_FORGOTTEN_S: Final = 120.0
 
 REFUSALS_REMEMBERED_MAX: Final = 4_096
 """Replicas and agents whose refusals are counted, 200 bytes each. Beyond: those quiet for longest are forgotten."""
+
+JSON_VALUES_MAX: Final = 2 * VALUES_PER_UPDATE_MAX
+"""JSON values in one message of our own towards the server: a full update as writes, and what is around it. Four bytes can
+become a hundred in memory, so this bounds one call at about 20 MB. Beyond: malformed."""
