@@ -47,6 +47,7 @@ DOORS = {
     "websockets": ("accordant.sync.server", "accordant.sync.client"),
     "starlette": ("accordant.sync.server",),
     "uvicorn": ("accordant.sync.server", "accordant.cli"),
+    "prometheus_client": ("accordant.sync.server.http.metrics",),
     "uvloop": ("accordant.sync.server", "accordant.cli"),
     "typer": ("accordant.cli",),
     "rich": ("accordant.cli",),

@@ -56,7 +56,7 @@ def test_nothing_else_names_a_document(path: str) -> None:
 def test_an_agent_is_named_once_or_anonymous() -> None:
     """`agent=` is a name; without it a peer belongs to the anonymous pool."""
     assert agent_of(scope(query="agent=ada")) == "ada"
-    assert agent_of(scope(query="other=1")) == "anonymous"
+    assert agent_of(scope(query="other=1")) is None
     for wrong in ("agent=", "agent=a&agent=b", "agent=a%2Fb", "agent=%ff", "agent=%00"):
         with pytest.raises(Invalid):
             agent_of(scope(query=wrong))

@@ -20,6 +20,11 @@ from accordant.sync.server.run import run
 __all__ = ["serve", "store_file"]
 
 FILE_IN_FOLDER = "accordant.db"
+MODEL = (
+    "guarded fields are compare-and-swap, linearizable; texts, logs, sets, counters merge; durable before visible; "
+    "your own writes are in your next read, others' in the order of the log"
+)
+"""The consistency model in a sentence; docs/CONSISTENCY.md is the whole of it."""
 
 
 class Durability(StrEnum):
@@ -66,11 +71,16 @@ async def _serve(store: Path, host: str, port: int, durability: Durability, as_j
         shown = f"[{host}]" if ":" in host else host
         sync = f"ws://{shown}:{port}/sync/<namespace>/<document>"
         if as_json:
-            print(json.dumps({"listening": f"http://{shown}:{port}", "sync": sync, "store": str(store)}), flush=True)
+            http = f"http://{shown}:{port}"
+            urls = {"listening": http, "sync": sync, "http": f"{http}/documents/<namespace>/<document>"}
+            print(json.dumps(urls | {"store": str(store), "model": MODEL}), flush=True)
             return
         print(f"listening on http://{shown}:{port}", flush=True)
         print(f"  documents  {sync}", flush=True)
+        print(f"  http       http://{shown}:{port}/documents/<namespace>/<document>", flush=True)
+        print(f"  beside     http://{shown}:{port}/openapi.json, /healthz, /metrics", flush=True)
         print(f"  store      {store} ({durability.value})", flush=True)
+        print(f"  model      {MODEL}", flush=True)
 
     async with Engine(store, durability=durability.value) as engine:
         await run(engine, host, port, listening)

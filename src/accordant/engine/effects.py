@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accordant.engine.stores.contract import Commit
+from accordant.types.entries import Entry, OpRecord
 
 __all__ = ["Effects", "Published"]
 
@@ -25,6 +26,23 @@ class Published:
     paths: tuple[str, ...]
     update: bytes | None
     at: int
+    ops: tuple[OpRecord, ...] = ()
+    outcome: str = "committed"
+
+    @classmethod
+    def of(cls, entry: Entry) -> Published:
+        """What subscribers get of this entry."""
+        return cls(
+            entry.offset,
+            entry.kind.value,
+            entry.actor,
+            entry.session,
+            entry.paths,
+            entry.update,
+            entry.at,
+            entry.ops,
+            entry.outcome,
+        )
 
 
 @dataclass(slots=True)

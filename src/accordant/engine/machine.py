@@ -427,11 +427,8 @@ class Machine:
         self._emit(Commit(entry), effects)
 
     def _emit(self, commit: Commit, effects: Effects) -> None:
-        entry = commit.entry
         effects.persist.append(commit)
-        effects.publish.append(
-            Published(entry.offset, entry.kind.value, entry.actor, entry.session, entry.paths, entry.update, entry.at)
-        )
+        effects.publish.append(Published.of(commit.entry))
 
 
 def _records(plan: gate.Plan) -> tuple[OpRecord, ...]:

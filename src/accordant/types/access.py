@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from accordant.types.entries import Auth
 from accordant.types.namespaces import DocumentKey
 
-__all__ = ["EVERYTHING", "Allowance", "Grant", "Principal"]
+__all__ = ["ANY", "EVERYTHING", "READ", "Allowance", "Grant", "Principal"]
 
 ANY = "*"
 READ = "read"

@@ -305,3 +305,27 @@ REFUSALS_REMEMBERED_MAX: Final = 4_096
 JSON_VALUES_MAX: Final = 2 * VALUES_PER_UPDATE_MAX
 """JSON values in one message of our own towards the server: a full update as writes, and what is around it. Four bytes can
 become a hundred in memory, so this bounds one call at about 20 MB. Beyond: malformed."""
+
+# -- HTTP -----------------------------------------------------------------------------------------------------
+
+HTTP_BODY_BYTES_MAX: Final = UPDATE_BYTES_MAX
+"""One request's body: what an update may have. Beyond: 413, and the rest is not read."""
+
+HTTP_SESSION_IDLE_S: Final = 3_600.0
+"""How long a caller's session outlives its last request: an agent may think that long between GET and PUT. Beyond: 409, read
+again."""
+
+HTTP_SESSIONS_MAX: Final = 10_000
+"""HTTP sessions of one server, each a few hundred bytes. Beyond: the longest unused ends; its ETags are answered 409."""
+
+HTTP_LOG_LIMIT_MAX: Final = 1_000
+"""Entries in one answer of a document's log. Beyond: 422; page with `before=`."""
+
+EVENTS_WAITING_MAX: Final = 1_000
+"""Events that wait for one consumer of server-sent events. Beyond: it is told `lagged` with the offset to resume from."""
+
+EVENTS_HEARTBEAT_S: Final = 15.0
+"""A comment is sent after so much silence, so that proxies keep the stream and a consumer that went is noticed."""
+
+METRIC_REGIONS_MAX: Final = 200
+"""Region names that the metrics tell apart. Beyond: they are counted as `other`, since every label costs the scraper memory."""

@@ -8,13 +8,15 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeVar, overload
 
 from accordant.document.document import Document
 from accordant.engine.commands import Declare, FenceAgent, Join
+from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
@@ -30,6 +32,7 @@ __all__ = ["Engine"]
 logger = logging.getLogger("accordant.engine")
 D = TypeVar("D", bound=Document)
 Durability = Literal["fsync", "process"]
+Observer = Callable[[DocumentHost, list[Published]], None]
 
 
 class _Held:
@@ -84,6 +87,7 @@ class Engine:
         self._hosts: dict[str, DocumentHost] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._renewing: asyncio.Task[None] | None = None
+        self._observers: list[Observer] = []
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -239,8 +243,24 @@ class Engine:
         info = await self._store.create(key.path, uuid.uuid4().hex)
         epoch, now_ms = held.lease.epoch, lambda: int(self._clock() * 1000)
         host = DocumentHost(self._store, key.path, epoch, info.incarnation, self._holder, now_ms, held)
+        for observer in self._observers:
+            host.subscribe(partial(observer, host))
         await host.start()
         return host
+
+    def observe(self, observer: Observer) -> None:
+        """From now on call `observer(host, entries)` with each durable batch of every document that is loaded here later."""
+        self._observers.append(observer)
+
+    async def exists(self, key: DocumentKey) -> bool:
+        """Whether the store knows this document: opening one that it does not know creates it."""
+        found = await self._store.documents((*key.namespace.segments, key.name))
+        return any(info.key == key.path for info in found)
+
+    @property
+    def hosts(self) -> Collection[DocumentHost]:
+        """The documents that are loaded here."""
+        return self._hosts.values()
 
     async def documents(self) -> list[DocumentInfo]:
         """All documents of the store."""

@@ -9,7 +9,7 @@ from accordant.engine.effects import Published
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Checkpoint, Compacted, Store
 from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, StoreError
+from accordant.types.errors import AccordantError, SnapshotExpired, StoreError
 
 __all__ = ["load_state", "published_after"]
 
@@ -23,7 +23,7 @@ async def load_state(
 
     Returns the state and the last entry read. Raises `StoreError` when log and checkpoint do not fit each other.
     """
-    checkpoint = await store.load(key)
+    checkpoint = await store.load(key, upto)
     state = DocumentState(client_id)
     if checkpoint is not None and (upto is None or checkpoint.offset <= upto):
         try:
@@ -37,6 +37,8 @@ async def load_state(
         try:
             entries = await store.read(key, state.head, 1000)
         except Compacted as compacted:
+            if upto is not None and upto < compacted.checkpoint:
+                raise SnapshotExpired(f"version {upto} of {key} is no longer kept", version=upto) from compacted
             raise StoreError(
                 f"{key}: its log starts after {compacted.checkpoint} and no usable checkpoint is there",
                 code="store_corrupt",
@@ -79,8 +81,5 @@ async def published_after(store: Store, key: str, after: int) -> list[Published]
     found: list[Published] = []
     while entries := await store.read(key, after, 1000):
         after = entries[-1].offset
-        found.extend(
-            Published(one.offset, one.kind.value, one.actor, one.session, one.paths, one.update, one.at)
-            for one in entries
-        )
+        found.extend(map(Published.of, entries))
     return found

@@ -14,6 +14,7 @@ from accordant.types.commands import Committed, Question, ReadAnswer, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, NoAuthority
 from accordant.types.namespaces import DocumentKey
+from accordant.types.readings import Token
 from accordant.types.regions import Schema
 
 __all__ = ["EmbeddedPort", "audit_query"]
@@ -56,6 +57,15 @@ class EmbeddedPort:
     def schema(self) -> Schema:
         """The regions as declared."""
         return self._host.machine.state.schema
+
+    @property
+    def host(self) -> DocumentHost:
+        """The document's task."""
+        return self._host
+
+    def token(self, version: int) -> Token:
+        """The token of something that this session reads at this version."""
+        return Token(self._joined.epoch, self._joined.incarnation, version, self._joined.generation)
 
     def new_op_id(self) -> str:
         """A random id."""

@@ -45,16 +45,20 @@ def _segments(scope: Scope) -> tuple[list[str], int]:
     return raw.decode("ascii", "replace").partition("?")[0].split("/"), before
 
 
-def agent_of(scope: Scope) -> str:
-    """The name in `?agent=`, or the anonymous pool; raises `Invalid`."""
+def agent_of(scope: Scope) -> str | None:
+    """The name in `X-Agent` or `?agent=`, None when neither is there; raises `Invalid` for a name that is none."""
     try:
         query = parse_qs(scope.get("query_string", b"").decode("ascii"), keep_blank_values=True, errors="strict")
+        named = [value.decode() for name, value in scope["headers"] if name.lower() == b"x-agent"]
     except ValueError as error:
-        raise Invalid("the query string cannot be read", code="bad_name") from error
-    named = query.get("agent", [ANONYMOUS])
-    if len(named) != 1:
-        raise Invalid("agent= is given once", code="bad_name")
-    return segment(named[0])
+        raise Invalid("the agent's name cannot be read", code="bad_agent") from error
+    named = named or query.get("agent", [])
+    if len(named) > 1:
+        raise Invalid("an agent is named once", code="bad_agent")
+    try:
+        return segment(named[0]) if named else None
+    except Invalid as error:
+        raise Invalid(f"no agent's name: {error.message}", code="bad_agent") from error
 
 
 def origin_is_welcome(scope: Scope, allowed: Collection[str] = ()) -> bool:

@@ -7,9 +7,7 @@ import logging
 from collections.abc import Collection
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from accordant.engine.host.engine import Engine
@@ -21,6 +19,7 @@ from accordant.sync.server.channel import DIRECT, AsgiChannel, Channel
 from accordant.sync.server.connection import Connection
 from accordant.sync.server.door import Door
 from accordant.sync.server.hocuspocus import HocuspocusSocket, Line
+from accordant.sync.server.http import HttpApi
 from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Rooms
@@ -38,29 +37,30 @@ SYNC = ("/sync", "/sync/{path:path}")
 
 def app(engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSION_GRACE_S) -> Starlette:
     """Serve the documents of an open engine: `/sync/<namespace>/<document>` for websocket peers, `/sync` for Hocuspocus
-    connections of several documents, `/healthz`.
+    connections of several documents, and HTTP at `/documents` and beside it (`/openapi.json` lists it).
 
     Mountable below any path. `origins`: web origins whose pages may connect besides this machine's and this host's own.
     `grace_s`: how long the session of a dropped connection can be resumed. Close the engine after the server.
     """
-    sync = SyncEndpoint(engine, origins, grace_s)
-    return Starlette(routes=[Route("/healthz", healthz), *(WebSocketRoute(path, sync) for path in SYNC)])
-
-
-async def healthz(request: Request) -> JSONResponse:
-    """The process answers."""
-    return JSONResponse({"status": "ok"})
+    door = Door(origins)
+    sync = SyncEndpoint(engine, door, grace_s)
+    http = HttpApi(engine, door, sync.peers)
+    return Starlette(routes=[*http.routes(), *(WebSocketRoute(path, sync) for path in SYNC)])
 
 
 class SyncEndpoint:
     """The websocket endpoint, as a bare ASGI application."""
 
-    def __init__(self, engine: Engine, origins: Collection[str], grace_s: float) -> None:
+    def __init__(self, engine: Engine, door: Door, grace_s: float) -> None:
         self._engine = engine
-        self._door = Door(origins)
+        self._door = door
         self._rooms = Rooms()
         self._seats = Seats(engine.store, grace_s)
         self._patience = Patience()
+
+    def peers(self) -> int:
+        """How many peers are in rooms."""
+        return self._rooms.peers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""

@@ -46,6 +46,11 @@ class Room:
         """Whether nobody is here."""
         return not self._peers
 
+    @property
+    def size(self) -> int:
+        """How many are here."""
+        return len(self._peers)
+
     def enter(self, peer: Peer) -> None:
         """Let a peer in. What it is sent depends on its `listens` and `is_member`."""
         self._peers.add(peer)
@@ -139,6 +144,11 @@ class Rooms:
 
     def __init__(self) -> None:
         self._rooms: dict[DocumentHost, Room] = {}
+
+    @property
+    def peers(self) -> int:
+        """How many peers are in all rooms."""
+        return sum(room.size for room in self._rooms.values())
 
     def enter(self, host: DocumentHost, peer: Peer) -> Room:
         """The room of this host, with the peer in it."""

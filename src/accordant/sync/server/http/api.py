@@ -1,0 +1,177 @@
+"""The HTTP application of the documents: who asks for what, and every error as a problem.
+
+It finds the caller and the target, asks the door and the grant, and hands over to the file of that request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from accordant.engine.host.engine import Engine
+from accordant.sync.server.door import Door
+from accordant.sync.server.http.events import stream_events
+from accordant.sync.server.http.history import Contradictions, read_log
+from accordant.sync.server.http.metrics import Metrics
+from accordant.sync.server.http.openapi import description
+from accordant.sync.server.http.paths import Target, target_of
+from accordant.sync.server.http.problems import Problem, problem_of
+from accordant.sync.server.http.reading import read_document, read_region
+from accordant.sync.server.http.sessions import HttpSessions
+from accordant.sync.server.http.writing import delete_region, post_region, put_region
+from accordant.types.access import Principal
+from accordant.types.errors import AccordantError, Denied, StoreError
+from accordant.types.namespaces import DocumentKey
+
+__all__ = ["HttpApi"]
+
+logger = logging.getLogger("accordant.sync")
+READS = ("GET", "HEAD")
+WRITES: dict[str, Callable[..., Awaitable[Response]]] = {
+    "PUT": put_region,
+    "POST": post_region,
+    "DELETE": delete_region,
+}
+
+
+class HttpApi:
+    """The HTTP side of one application."""
+
+    def __init__(self, engine: Engine, door: Door, peers: Callable[[], int]) -> None:
+        self._engine = engine
+        self._door = door
+        self._sessions = HttpSessions(engine)
+        self._contradictions = Contradictions()
+        self._metrics = Metrics(engine, peers)
+
+    def routes(self) -> list[BaseRoute]:
+        """For the application's router. Documents come as bare ASGI: their paths are split before they are decoded."""
+        return [
+            Route("/", self._guarded(self._index), methods=["GET"]),
+            Route("/healthz", self._health, methods=["GET"]),
+            Route("/metrics", self._guarded(self._show_metrics), methods=["GET"]),
+            Route("/openapi.json", self._guarded(self._openapi), methods=["GET"]),
+            Route("/documents", self._guarded(self._list), methods=["GET"]),
+            Route("/documents/{path:path}", self),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request below /documents/."""
+        response = await self._guarded(self._document)(Request(scope, receive))
+        await response(scope, receive, send)
+
+    def _guarded(self, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Act after the checks that come before any other, and answer every error as a problem."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                if not self._door.welcomes_origin(request.scope):
+                    raise Denied("pages of this origin are not welcome here", code="origin")
+                response = await act(request)
+            except AccordantError as error:
+                response = problem_of(error)
+            except ClientDisconnect:
+                response = Response(status_code=400)
+            except Exception:
+                logger.exception("%s %s failed", request.method, request.url.path)
+                response = problem_of(StoreError("the server made a mistake, and has logged it", code="internal"))
+            return self._shared(request, response)
+
+        return answered
+
+    def _shared(self, request: Request, response: Response) -> Response:
+        """Let the page that asked, if its origin is welcome, read the answer and its ETag."""
+        origin = request.headers.get("origin")
+        if origin is not None and response.status_code != 403:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "ETag, Retry-After, Allow, WWW-Authenticate"
+            response.headers["Vary"] = "Origin"
+        response.headers.setdefault("Cache-Control", "no-store" if request.method not in READS else "no-cache")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    # -- documents --------------------------------------------------------------------------------------------
+
+    async def _document(self, request: Request) -> Response:
+        method = request.method
+        if method == "OPTIONS":
+            return _preflight()
+        target, principal = target_of(request.scope), self._door.principal(request.scope)
+        if not principal.grant.covers(target.key):
+            raise Denied("this document is not granted to you", code="no_grant")
+        if target.part == "regions" and method in WRITES:
+            if principal.agent is None:
+                raise Problem("no_agent", "a write names its writer", hint="send X-Agent: <handle>, or a bearer token")
+            return await WRITES[method](await self._sessions.port(target.key, principal), target, request)
+        if method not in READS:
+            allow = "GET, HEAD, PUT, POST, DELETE" if target.part == "regions" else "GET, HEAD"
+            raise Problem("method", f"{method} is not for this path", {"Allow": allow})
+        if not await self._engine.exists(target.key):
+            raise Problem("unknown_document", f"there is no document {target.key}", hint="its first write creates it")
+        return await self._read(target, principal, request)
+
+    async def _read(self, target: Target, principal: Principal, request: Request) -> Response:
+        port = await self._sessions.port(target.key, principal)
+        match target.part:
+            case "regions":
+                return await read_region(port, target, principal, request)
+            case "log":
+                return await read_log(port, principal, request)
+            case "contradictions":
+                return await self._contradictions.read(port, principal)
+            case "events":
+                return await stream_events(self._engine, port, principal, request)
+        return await read_document(self._engine, port, target, principal, request)
+
+    async def _list(self, request: Request) -> Response:
+        """Documents that the caller may know of."""
+        grant = self._door.principal(request.scope).grant
+        found = [info for info in await self._engine.documents() if grant.covers(DocumentKey.parse(info.key))]
+        rows = [{"document": info.key, "version": info.head, "created_at": info.created_at} for info in found]
+        return JSONResponse({"documents": rows})
+
+    # -- beside them ------------------------------------------------------------------------------------------
+
+    async def _index(self, request: Request) -> Response:
+        return JSONResponse(
+            {
+                "name": "accordant",
+                "documents": "/documents",
+                "sync": "/sync/<namespace>/<document>",
+                "openapi": "/openapi.json",
+                "health": "/healthz",
+                "metrics": "/metrics",
+            }
+        )
+
+    async def _health(self, request: Request) -> Response:
+        """The process answers, and so does its store."""
+        try:
+            await self._engine.store.heads([])
+        except Exception as error:  # whatever a store raises
+            logger.warning("the store does not answer: %s", error)
+            return JSONResponse({"status": "the store does not answer"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    async def _show_metrics(self, request: Request) -> Response:
+        self._door.principal(request.scope)
+        return self._metrics.show()
+
+    async def _openapi(self, request: Request) -> Response:
+        return JSONResponse(description())
+
+
+def _preflight() -> Response:
+    """A browser asks before it sends; whether its page is welcome was decided before."""
+    headers = {
+        "Access-Control-Allow-Methods": "GET, HEAD, PUT, POST, DELETE",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+        "Last-Event-ID, X-Agent, X-Why",
+        "Access-Control-Max-Age": "600",
+    }
+    return Response(status_code=204, headers=headers)
