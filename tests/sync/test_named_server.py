@@ -14,6 +14,7 @@ from accordant.sync.hocuspocus import (
     Authenticated,
     CloseDocument,
     PermissionDenied,
+    Stateless,
     SyncStatus,
     Token,
 )
@@ -216,3 +217,33 @@ async def test_a_shared_socket_that_drops_ends_every_session() -> None:
             await peer.say(Awareness((AwarenessState(77, 1, '{"name":"Ada"}'),)))
             await plain.hear_until(Awareness)
         assert await plain.hear_until(Awareness) == Awareness((AwarenessState(77, 1, "null"),))
+
+
+@in_loop
+async def test_while_a_document_opens_the_socket_is_not_read_on() -> None:
+    """What a peer can leave with the server before its document is there is bounded; then all of it counts."""
+    store = GatedStore()
+    async with Engine(store=store) as engine, serving(engine) as url, named_link(url) as link:
+        store.gate.clear()
+        peer = link.peer()
+        await peer.say(Token(""))
+        await until(lambda: store.waiting)
+        large, sent = Stateless("x" * 60_000), 0
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                while sent < 2_000:
+                    await peer.say(large)
+                    sent += 1
+        assert sent * 60_000 < 32 * 1_048_576
+        store.gate.set()
+        await peer.say(SyncStep1(b"\x00"))
+        await peer.hear_until(SyncStep2)
+
+
+@in_loop
+@pytest.mark.parametrize("frame", [b"\x00\x00\x01\x00", b"\x03", b"junk", "text"])
+async def test_without_a_document_in_the_path_the_first_frame_names_one(frame: bytes | str) -> None:
+    """Whoever speaks another dialect, or none, at the bare address is told that the address is wrong."""
+    async with Engine() as engine, serving(engine) as url, named_link(url) as link:
+        await link.socket.send(frame)
+        assert (await link.closed())[0] == 4404

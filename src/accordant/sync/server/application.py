@@ -93,8 +93,10 @@ class SyncEndpoint:
         except AccordantError as error:
             channel.close(int(CloseCode.ADDRESS), close_reason(error))
             return
-        if key is None:
-            await opening.wait()
+        if key is None and await opening.wait() and not opening.is_over and not opening.is_hocuspocus():
+            reason = "bad_name: the path names no document, and the first frame none either"
+            channel.close(int(CloseCode.ADDRESS), reason)
+            return
         if key is None or await self._plain(key, principal, channel, opening):
             socket = HocuspocusSocket(scope, channel, key, self._door.present, self._document)
             opening.pass_to(socket)

@@ -34,22 +34,24 @@ logger = logging.getLogger("accordant.sync")
 class Line:
     """One document's half of the socket, as a channel of its own: its frames get the document's name in front.
 
-    Until its connection has begun (`pass_to`) it keeps what arrives. `ended` is called when our side closes it.
+    Until its connection has begun (`pass_to`) it keeps what arrives, and the socket is not read on: a document may take its time
+    to open. `ended` is called when our side closes it.
     """
 
     def __init__(self, name: bytes, socket: HocuspocusSocket, ended: Callable[[Line, CloseCode, str], None]) -> None:
         self.prefix = name_prefix(name)
-        self.receiver: Receiver = Opening()
         self._socket = socket
         self._end = ended
         self._is_open = True
+        opening = Opening()
+        opening.listen(self)
+        self.receiver: Receiver = opening
 
     def pass_to(self, receiver: Receiver) -> None:
         """The document's connection has begun."""
-        early, self.receiver = self.receiver, receiver
-        assert isinstance(early, Opening)
-        early.listen(self)
-        early.pass_to(receiver)
+        opening = self.receiver
+        assert isinstance(opening, Opening)
+        opening.pass_to(receiver)
 
     def frame_received(self, body: bytes) -> None:
         """One message for the document."""
@@ -57,7 +59,8 @@ class Line:
             self.receiver.frame_received(body)
 
     def hang_up(self) -> None:
-        """The peer is gone. What it said before is still carried out."""
+        """The peer is gone. What it said before is still carried out, but nobody else waits for that."""
+        self.resume()
         self._is_open = False
         self.receiver.disconnected()
 
@@ -85,7 +88,6 @@ class Line:
     def close(self, code: int, reason: str) -> None:
         """End this document's half."""
         if self._is_open:
-            self.resume()
             self._end(self, CloseCode(code), reason)
             self.hang_up()
 

@@ -45,6 +45,11 @@ class Opening:
             return False
         return True
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection ended before anything arrived."""
+        return self._is_over and not self._frames
+
     def is_hocuspocus(self) -> bool:
         """Whether the first frame is one in that dialect."""
         return bool(self._frames) and speaks_hocuspocus(self._frames[0] or b"")
