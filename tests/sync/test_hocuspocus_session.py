@@ -28,7 +28,7 @@ from accordant.types.errors import Denied, NoAuthority, StoreError
 
 def joined(is_read_only: bool = False) -> HocuspocusSession:
     session = HocuspocusSession(is_read_only)
-    assert session.opened() == [s.Join()]
+    assert session.opened() == [s.Join(is_read_only)]
     session.joined()
     return session
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
+import pycrdt
 import pytest
 
 from accordant import Document, Engine, Guarded, Namespace, Text
@@ -19,7 +21,7 @@ from accordant.sync.hocuspocus import (
     Token,
 )
 from accordant.sync.wire import Awareness, AwarenessState, SyncStep1, SyncStep2, SyncUpdate
-from accordant.types.limits import DENIALS_PER_SOCKET_MAX
+from accordant.types.limits import DENIALS_PER_SOCKET_MAX, REFUSAL_DELAY_S, REFUSALS_FREE
 from named_peer import DOCUMENT, named_link
 from raw_peer import ROOM, raw_peer
 from served import GatedStore, until
@@ -247,3 +249,32 @@ async def test_without_a_document_in_the_path_the_first_frame_names_one(frame: b
     async with Engine() as engine, serving(engine) as url, named_link(url) as link:
         await link.socket.send(frame)
         assert (await link.closed())[0] == 4404
+
+
+@in_loop
+async def test_a_provider_that_comes_back_with_the_same_is_slowed_down() -> None:
+    """It is told each time at once; from the fourth time on its document, and its socket, close later. Others are not held."""
+    poisoned: pycrdt.Doc[Any] = pycrdt.Doc(client_id=77)
+    poisoned.get("guarded", type=pycrdt.Map)["account"] = "mine"
+    async with Engine() as engine, serving(engine) as url:
+        await engine.open(Brief, TASK, "brief", agent="owner")
+
+        async def refused() -> float:
+            """Seconds until the socket was closed after the denial."""
+            async with named_link(url) as link:
+                peer = link.peer()
+                await peer.begin()
+                await peer.say(SyncStep2(poisoned.get_update()))
+                await peer.hear_until(PermissionDenied)
+                told = time.monotonic()
+                assert (await link.closed())[0] == 4409
+                return time.monotonic() - told
+
+        waits = [await refused() for _ in range(REFUSALS_FREE + 1)]
+        assert max(waits[:-1]) < REFUSAL_DELAY_S / 2
+        assert waits[-1] > REFUSAL_DELAY_S / 2
+        async with named_link(url) as link:
+            other = link.peer()
+            await other.begin()
+            await other.append("not held")
+            assert await other.hear_until(SyncStatus) == SyncStatus(True)

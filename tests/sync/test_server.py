@@ -326,3 +326,20 @@ async def test_a_poisoned_replica_that_comes_back_at_once_is_slowed_down_alone()
         assert all(closed < REFUSAL_DELAY_S for _, closed, _ in seen[:-1])
         assert seen[-1][1] >= REFUSAL_DELAY_S
         assert (await refused(78))[1] < REFUSAL_DELAY_S
+
+
+@in_loop
+async def test_a_reader_that_brings_nothing_new_is_not_refused() -> None:
+    """Yjs clients answer step 1 whatever they have: a reader that repeats what is known is acknowledged; one that edits goes."""
+    async with Engine() as engine, serving(engine) as url, raw_peer(url) as writer:
+        await writer.append("hello")
+        await writer.hear_until(SyncUpdate)
+        async with raw_peer(url, synced=False) as reader:
+            await reader.say(Own(OwnType.HELLO, Hello("bo", read_only=True).to_json()))
+            await reader.sync()
+            await reader.say(SyncStep2(reader.doc.get_update()))
+            while not (isinstance(message := await reader.hear(), Own) and message.type is OwnType.ACK):
+                pass
+            await reader.append(", and more")
+            code, reason = await reader.closed()
+            assert (code, reason.partition(":")[0]) == (4409, "read_only")

@@ -14,7 +14,7 @@ from accordant.sync import client_session as c
 from accordant.sync import session as s
 from accordant.sync.closing import CloseCode, close_reason
 from accordant.sync.messages import Acknowledged, Hello, Method, Welcome
-from accordant.sync.wire import Own, OwnType, SyncStep1, SyncStep2, SyncUpdate, decode_frame, encode_message
+from accordant.sync.wire import AuthDenied, Own, OwnType, SyncStep1, SyncStep2, SyncUpdate, decode_frame, encode_message
 from accordant.types.errors import (
     AccordantError,
     Denied,
@@ -307,6 +307,29 @@ def test_a_refused_peer_is_told_once_and_then_not_heard() -> None:
         assert b"guarded_closed" in told.frame
         assert peer.refused(error) == []
         assert peer.receive_frame(encode_message(SyncUpdate(b"\x01"))) == []
+
+
+def test_a_yjs_reader_that_writes_stays_and_is_told_once() -> None:
+    """Nothing of a reader lands; it is joined as one, warned once, and its connection goes on. Other faults close it."""
+    reader, error = s.PeerSession(is_read_only=True), Denied("you joined read-only", code="read_only")
+    assert reader.receive_frame(encode_message(SyncStep1(b"\x00"))) == [s.Join(read_only=True)]
+    reader.joined()
+    [told] = reader.refused(error)
+    assert isinstance(told, s.Send)
+    assert decode_frame(told.frame) == [AuthDenied("read_only: you joined read-only")]
+    assert reader.refused(error) == []
+    assert reader.state is s.State.PEER
+    assert isinstance(reader.refused(Denied("no", code="guarded_closed"))[-1], s.Close)
+
+
+def test_a_readers_hello_is_a_readers() -> None:
+    """Whatever a hello asks for, one who may only read gets a read-only session, and its refused update closes it."""
+    reader = s.PeerSession(is_read_only=True)
+    [greet] = reader.receive_frame(encode_message(Own(OwnType.HELLO, Hello("ada", read_only=False).to_json())))
+    assert isinstance(greet, s.Greet)
+    assert greet.hello.read_only
+    reader.welcomed(Welcome("s", "secret", 1, 1, "i", 5, Schema.open(), False, 30.0))
+    assert isinstance(reader.refused(Denied("you joined read-only", code="read_only"))[-1], s.Close)
 
 
 def test_an_update_that_the_store_failed_is_not_the_peers_fault() -> None:

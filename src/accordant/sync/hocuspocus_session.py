@@ -52,16 +52,12 @@ __all__ = ["HocuspocusSession"]
 
 
 class HocuspocusSession(PeerSession):
-    """One document of one connection. `is_read_only`: nothing of this peer will land, and it is told so."""
-
-    def __init__(self, is_read_only: bool = False) -> None:
-        super().__init__()
-        self._is_read_only = is_read_only
+    """One document of one connection. A reader is told that it is one."""
 
     def opened(self) -> list[Action]:
         """The token was good."""
         self._move(State.NEW, State.JOINING)
-        return [Join()]
+        return [Join(self._is_read_only)]
 
     def joined(self) -> list[Action]:
         """The session has begun."""
@@ -92,7 +88,7 @@ class HocuspocusSession(PeerSession):
         """An update was refused. A reader that writes is told so and stays, as providers expect; anybody else goes (I9)."""
         if self.state is State.CLOSED:
             return []
-        if self._is_read_only and error.code == "read_only":
+        if self._stays(error):
             return [_send(SyncStatus(False))]
         code = close_code(error)
         denial = [_send(SyncStatus(False)), _send(PermissionDenied(close_reason(error)))]

@@ -12,6 +12,7 @@ hands it the next frame only after `joined`, `welcomed` or `turned_away` has ans
     PEER      Sync, Awareness, Query   -> PEER       Listen and Answer, Apply, Relay, ShowAwareness
     MEMBER    the same and Call        -> MEMBER     and Perform
     MEMBER    (applied)                -> MEMBER     Send Ack
+    PEER      (refused: read-only)     -> PEER       Send denial, once
     any       refused, malformed       -> CLOSED     Send refusal, Close
 
 `hocuspocus_session` holds the same machine for the other dialect.
@@ -20,7 +21,7 @@ hands it the next frame only after `joined`, `welcomed` or `turned_away` has ans
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -60,6 +61,7 @@ __all__ = [
 ]
 
 EMPTY_UPDATE = b"\x00\x00"
+READ_ONLY = "read_only"
 
 
 class State(Enum):
@@ -83,6 +85,8 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Join:
     """Begin an ordinary peer's session, then call `joined` or `turned_away`."""
+
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +156,12 @@ Action = Send | Join | Greet | AskForNews | Listen | Answer | Apply | Relay | Sh
 
 
 class PeerSession:
-    """One connection. `state` is for reading; only this class moves it."""
+    """One connection. `state` is for reading; only this class moves it. `is_read_only`: nothing of this peer may land."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_read_only: bool = False) -> None:
         self.state = State.NEW
+        self._is_read_only = is_read_only
+        self._was_warned = False
         self._held: list[WireMessage] = []
         self._capabilities: frozenset[str] = frozenset()
 
@@ -211,6 +217,10 @@ class PeerSession:
         """An update of this peer was refused: it is told why, and goes (I9). A second refusal finds it gone already."""
         if self.state is State.CLOSED:
             return []
+        if self._stays(error):
+            warning = [] if self._was_warned else [Send(encode_message(AuthDenied(close_reason(error))))]
+            self._was_warned = True
+            return list(warning)
         if self.state is State.MEMBER:
             message: WireMessage = Own(OwnType.REFUSAL, refusal_to_json(error))
         else:
@@ -218,6 +228,10 @@ class PeerSession:
         code = close_code(error)
         told: list[Action] = [Send(encode_message(message))] if code is CloseCode.REFUSED else []
         return told + self._close(code, error)
+
+    def _stays(self, error: AccordantError) -> bool:
+        """A reader that writes is no danger: Yjs readers do, and expect that it comes to nothing. A client of ours knows."""
+        return self._is_read_only and error.code == READ_ONLY and self.state is State.PEER
 
     def result(self, call: int, body: Any) -> bytes:
         """The frame that answers a call."""
@@ -251,10 +265,11 @@ class PeerSession:
         first = messages[0]
         if not (isinstance(first, Own) and first.type is OwnType.HELLO):
             self.state, self._held = State.JOINING, list(messages)
-            return [Join()]
+            return [Join(self._is_read_only)]
         self.state, self._held = State.GREETING, list(messages[1:])
         try:
             hello = Hello.from_json(first.body)
+            hello = replace(hello, read_only=hello.read_only or self._is_read_only)
             self._capabilities = hello.capabilities
             return [Greet(hello)]
         except AccordantError as error:

@@ -24,6 +24,7 @@ from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Rooms
 from accordant.sync.server.seats import Seats
+from accordant.sync.session import PeerSession
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError
 from accordant.types.limits import FIRST_FRAME_WAIT_S, SESSION_GRACE_S
@@ -107,7 +108,8 @@ class SyncEndpoint:
         host, peer = await self._engine.host(key), Peer(channel)
         room = self._rooms.enter(host, peer)
         try:
-            connection = Connection(channel, peer, room, self._seats, self._patience, key, principal.agent or ANONYMOUS)
+            agent, machine = principal.agent or ANONYMOUS, PeerSession(principal.grant.is_read_only)
+            connection = Connection(channel, peer, room, self._seats, self._patience, key, agent, machine)
             if not await opening.wait(FIRST_FRAME_WAIT_S):
                 await connection.speak_first()
                 await opening.wait()

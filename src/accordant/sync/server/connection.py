@@ -185,8 +185,8 @@ class Connection:
                     self._peer.post(frame)
                 case acts.Close(code, reason):
                     self._peer.close(code, reason)
-                case acts.Join():
-                    self._begin(self._join())
+                case acts.Join(read_only):
+                    self._begin(self._join(read_only))
                 case acts.Greet(hello):
                     self._begin(self._greet(hello))
                 case acts.Relay(states):
@@ -272,11 +272,12 @@ class Connection:
             self._beginning = None
         self._go_on()
 
-    async def _join(self) -> list[acts.Action]:
+    async def _join(self, read_only: bool) -> list[acts.Action]:
         """Sessions of ordinary peers share their name: one person's tabs and reconnects do not end each other."""
         self._peer.session = uuid.uuid4().hex  # set before the call, so that a cancelled join is left again
+        join = Join(self._peer.session, self._agent, auth=Auth.ASSERTED, shared=True, read_only=read_only)
         try:
-            await self._host.call(Join(self._peer.session, self._agent, auth=Auth.ASSERTED, shared=True))
+            await self._host.call(join)
         except AccordantError as error:
             return self._machine.turned_away(error)
         return self._machine.joined()
