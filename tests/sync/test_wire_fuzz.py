@@ -159,6 +159,7 @@ def test_bent_frames_only_raise_wire_errors(reader: Callable[[bytes], Any]) -> N
 
 LIES = {
     "length": b"\x00\x02" + encode_varint(2**53 - 1) + b"x",
+    "plausible_length": b"\x00\x02" + encode_varint(4_000_000) + b"x",
     "text_length": b"\x70" + encode_varint(2**40) + b"{}",
     "vector_count": b"\x00\x00" + sized(encode_varint(2**53 - 1) + b"\x01\x01" * 100),
     "presence_count": b"\x01" + sized(encode_varint(2**53 - 1)),
