@@ -111,6 +111,14 @@ CHECKPOINT_ENTRIES: Final = 1_000
 CHECKPOINT_BYTES: Final = 1_048_576
 """A checkpoint is taken after so many entries, or bytes, whichever is first (and never cheaper than the state's own size)."""
 
+CHECKPOINT_TIME_SHARE_MAX: Final = 0.005
+"""Part of a busy document's time that its checkpoints may take: one of 12 MB holds everybody for 80 ms, so that the next waits
+16 s. Below a hundredth, so that it is not in the 99th percentile of anybody's waiting. The log meanwhile has everything."""
+
+DOCUMENT_IDLE_S: Final = 60.0
+"""How long a document without sessions, listeners and calls stays loaded: longer than a reload of a page, or a client's
+back-off. Then it is closed with a checkpoint, and loaded again when somebody asks."""
+
 UPDATE_ATTEMPTS: Final = 16
 """Rounds of read, derive, commit in `update(fn)`. Beyond: the last `Conflict` is raised."""
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from accordant.engine.stores.contract import Commit, Store
-from accordant.types.limits import CHECKPOINT_BYTES, CHECKPOINT_ENTRIES
+from accordant.types.limits import CHECKPOINT_BYTES, CHECKPOINT_ENTRIES, CHECKPOINT_TIME_SHARE_MAX
 
 __all__ = ["Checkpoints"]
 
@@ -28,6 +30,7 @@ class Checkpoints:
         self._state_bytes = 0
         self._taken: tuple[int, bytes] | None = None
         self._keeping: set[asyncio.Task[None]] = set()
+        self._rests_until = 0.0
 
     @property
     def is_behind(self) -> bool:
@@ -38,7 +41,16 @@ class Checkpoints:
     def is_due(self) -> bool:
         """Whether so much has come that the cost of one is shared."""
         enough = self._entries >= CHECKPOINT_ENTRIES or self._bytes >= CHECKPOINT_BYTES
-        return enough and self._taken is None and self._bytes * 4 + self._entries * 64 >= self._state_bytes
+        is_worth_it = self._bytes * 4 + self._entries * 64 >= self._state_bytes
+        return enough and is_worth_it and self._taken is None and time.monotonic() >= self._rests_until
+
+    @contextmanager
+    def pausing(self) -> Iterator[None]:
+        """While one is taken nobody is answered: the longer that lasts, the longer until the next."""
+        began = time.monotonic()
+        yield
+        took = time.monotonic() - began
+        self._rests_until = began + took / CHECKPOINT_TIME_SHARE_MAX
 
     def count(self, commits: Sequence[Commit]) -> None:
         """These became durable."""

@@ -12,20 +12,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from accordant.engine.commands import Audit, Command, Quarantine, Submit, Tick, Update
+from accordant.engine.commands import Audit, Command, Join, Quarantine, Submit, Tick
 from accordant.engine.effects import Published
+from accordant.engine.host.anteroom import Anteroom, LeaseKeeper
 from accordant.engine.host.checkpoints import Checkpoints
 from accordant.engine.host.lines import Lines
 from accordant.engine.host.loading import load_state, published_after
 from accordant.engine.host.milestones import Milestones
 from accordant.engine.host.outcomes import is_expected, mistake, unknown, unreadable
-from accordant.engine.host.pending import Batch, Pending, decoded, together
+from accordant.engine.host.pending import Batch, Pending, decoded, put_back, take_updates, together
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.stores.contract import Appended, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
-from accordant.types.errors import AccordantError, NoAuthority, StoreError
+from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
 from accordant.types.limits import BATCH_COMMITS_MAX, INBOX_MAX
 
 __all__ = ["DocumentHost"]
@@ -35,16 +36,6 @@ Listener = Callable[[list[Published]], None]
 
 TAKE_OVER_ATTEMPTS = 3
 """An earlier attempt of this process that was given up may still land between reading the log and appending to it."""
-
-
-class LeaseKeeper(Protocol):
-    """Whoever holds the lease for this document."""
-
-    def is_current(self) -> bool:
-        """Whether the lease has certainly not run out."""
-
-    async def confirm(self) -> None:
-        """Renew it now; raises `NoAuthority` when it has passed to another."""
 
 
 class DocumentHost:
@@ -70,8 +61,7 @@ class DocumentHost:
         self._machine: Machine | None = None
         self._previous: Machine | None = None
         self._inbox: deque[Pending] = deque()
-        self._posted: list[Pending] = []
-        self._confirming: asyncio.Task[None] | None = None
+        self._anteroom = Anteroom(self._confirm_lease, self._let_in)
         self._is_due = False
         self._room = asyncio.Event()
         self._room.set()
@@ -86,6 +76,9 @@ class DocumentHost:
         self._milestones = Milestones()
         self._checkpoints = Checkpoints(store, key)
         self._closed: AccordantError | None = None
+        self._is_unloaded = False
+        self._calls = 0
+        self.uses = 0
         self.durable_head = 0
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -107,8 +100,7 @@ class DocumentHost:
         """Finish what was begun, keep a checkpoint, stop. Idempotent."""
         if self._closed is None:
             self._closed = NoAuthority(f"{self.key} was closed here", code="closed")
-        if self._confirming is not None:
-            await asyncio.gather(self._confirming, return_exceptions=True)
+        await self._anteroom.settled()
         self._wake.set()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
@@ -119,8 +111,23 @@ class DocumentHost:
         if checkpoint and machine is not None and is_durable and self._checkpoints.is_behind:
             await self._checkpoints.keep(machine.head, machine.state.dump())
 
+    async def unload(self) -> None:
+        """Close what nobody uses. A session that asks here later has ended: it is told so, whatever it asks."""
+        self._is_unloaded = True
+        await self.close()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody uses the document: no session, listener, or call. Nothing changes that between two awaits."""
+        waits = (
+            self._inbox or self._anteroom.is_taken or self._batch.pending or self._flight or self._milestones.is_awaited
+        )
+        is_used = self._calls or self._listeners or self._machine is None or len(self._machine.sessions)
+        return not (waits or is_used or self._broken or self._closed)
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each durable batch of entries, in order, from the loop. Returns how to stop it."""
+        self.uses += 1
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
@@ -143,13 +150,21 @@ class DocumentHost:
 
     async def call(self, command: Command) -> Any:
         """The command's reply, at a durable version; raises the `AccordantError` that it is refused with."""
-        self._check_open()
+        self.uses += 1
+        self._calls += 1  # from the first moment on: a document that is asked is not unloaded
+        try:
+            return await self._call(command)
+        finally:
+            self._calls -= 1
+
+    async def _call(self, command: Command) -> Any:
+        self._check_open(command)
         if not self._lease.is_current():
             await self._confirm_lease()
         while len(self._inbox) >= INBOX_MAX and self._closed is None:
             self._room.clear()
             await self._room.wait()
-        self._check_open()  # it may have ended while we waited
+        self._check_open(command)  # it may have ended while we waited
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         one = Pending(command, lambda reply: None if answer.done() else answer.set_result(reply))
         self._inbox.append(one)
@@ -172,15 +187,16 @@ class DocumentHost:
         Updates that arrive in one turn of the loop, or while a batch is on its way to the store, are judged together, in
         order for each session. There is no back-pressure here: whoever posts bounds how much of it is unanswered.
         """
+        self.uses += 1
         one = Pending(command, on_reply, decoded(command))
         loop = asyncio.get_running_loop()
-        if self._closed is not None:
-            loop.call_soon(one.answer, AccordantError.from_dict(self._closed.to_dict()))
+        try:
+            self._check_open(command)
+        except AccordantError as error:
+            loop.call_soon(one.answer, error)
             return
-        if self._posted or not self._lease.is_current():
-            if not self._posted:
-                self._confirming = loop.create_task(self._confirm_and_judge())
-            self._posted.append(one)
+        if self._anteroom.is_taken or not self._lease.is_current():
+            self._anteroom.wait(one)
             return
         self._inbox.append(one)
         if self._flight is None and not self._is_due:
@@ -191,25 +207,18 @@ class DocumentHost:
         self._is_due = False
         self._advance()
 
-    async def _confirm_and_judge(self) -> None:
-        """The lease may have run out: what was posted meanwhile waits, in its order, until it is renewed."""
-        try:
-            await self._confirm_lease()
-        except AccordantError as error:
-            refusal: AccordantError | None = error
-        except Exception as problem:  # whatever a store raises
-            refusal = unreadable(self.key, problem)
-        else:
-            refusal = self._closed
-        posted, self._posted = self._posted, []
+    def _let_in(self, posted: list[Pending], refusal: AccordantError | None) -> None:
+        """The lease was renewed, or it was not."""
         for one in posted:
-            if refusal is None:
+            if refusal is None and self._closed is None:
                 self._inbox.append(one)
             else:
-                one.answer(refusal)
+                one.answer(refusal or self._closed)
         self._advance()
 
-    def _check_open(self) -> None:
+    def _check_open(self, command: Command | None = None) -> None:
+        if self._is_unloaded and not isinstance(command, Join) and getattr(command, "session", None) is not None:
+            raise Fenced("this session had ended before its document was put away", code="fenced")
         if self._closed is not None:
             raise AccordantError.from_dict(self._closed.to_dict())
 
@@ -274,28 +283,13 @@ class DocumentHost:
         """Try the updates that wait, combined for each session. Where that fails, what is left is judged one by one in the
         order of arrival, so that only the guilty one is refused."""
         assert self._machine is not None
-        sessions: dict[str, list[Pending]] = {}
-        waiting: list[Pending] = []
-        while self._inbox and self._inbox[0].decoded is not None and len(waiting) < INBOX_MAX:
-            one = self._inbox.popleft()
-            assert isinstance(one.command, Update)
-            waiting.append(one)
-            sessions.setdefault(one.command.session, []).append(one)
+        taken, landed = take_updates(self._inbox), set[int]()
         self._room.set()
-        ledger = self._machine.state.ledger
-        landed: set[int] = set()
-        for updates in sessions.values():
-            for tried in together(updates, ledger):
-                if not self._judge(tried):
-                    self._judge_apart(waiting, landed)
-                    return
-                landed.update(map(id, tried.parts))
-
-    def _judge_apart(self, waiting: list[Pending], landed: set[int]) -> None:
-        again = [one for one in waiting if id(one) not in landed]
-        for one in again:
-            one.decoded = None
-        self._inbox.extendleft(reversed(again))
+        for tried in together(taken, self._machine.state.ledger):
+            if not self._judge(tried):
+                put_back(self._inbox, taken, landed)
+                return
+            landed.update(map(id, tried.parts))
 
     def _take_off(self) -> None:
         """Send the batch to the store, or settle it at once when it has nothing to persist."""
@@ -326,9 +320,10 @@ class DocumentHost:
         """Take a checkpoint when it is due, and audit what is in it; it is kept when all of that is durable."""
         self._checkpoints.count(batch.commits)
         if self._checkpoints.is_due and self._machine is not None and self._broken is None:
-            self._checkpoints.take(self._machine.head, self._machine.state.dump())
-            self._inbox.append(Pending(Audit()))
-            self._advance()
+            with self._checkpoints.pausing():
+                self._checkpoints.take(self._machine.head, self._machine.state.dump())
+                self._inbox.append(Pending(Audit()))
+                self._advance()
         self._checkpoints.keep_taken(self.durable_head)
 
     # -- the task: whatever has to wait ----------------------------------------------------------------------------

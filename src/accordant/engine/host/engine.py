@@ -19,12 +19,13 @@ from accordant.engine.commands import Declare, FenceAgent, Join
 from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
+from accordant.engine.host.resting import Resting
 from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.entries import Auth
 from accordant.types.errors import Invalid, NoAuthority
-from accordant.types.limits import LEASE_S
+from accordant.types.limits import DOCUMENT_IDLE_S, LEASE_S
 from accordant.types.namespaces import DocumentKey, Namespace, segment
 
 __all__ = ["Engine"]
@@ -58,7 +59,8 @@ class Engine:
 
     `path`: a store file, created when missing; None keeps everything in memory. `durability`: `"fsync"` survives power loss,
     `"process"` a crash of the process. `store`: a store of your own instead. `lease_s`: after how long another process may take
-    over from a silent one. Raises `NoAuthority` naming the holder while another process has the store open, and `StoreError`.
+    over from a silent one. `idle_s`: how long a document that nobody uses stays loaded.
+    Raises `NoAuthority` naming the holder while another process has the store open, and `StoreError`.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Engine:
         store: Store | None = None,
         durability: Durability = "fsync",
         lease_s: float = LEASE_S,
+        idle_s: float = DOCUMENT_IDLE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if store is not None and path is not None:
@@ -81,12 +84,14 @@ class Engine:
                 store = SqliteStore(Path(path), durability=durability, clock=clock)
         self._store = store
         self._lease_s = lease_s
+        self._idle_s = idle_s
         self._clock = clock
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._leases: dict[str, _Held] = {}
         self._hosts: dict[str, DocumentHost] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._renewing: asyncio.Task[None] | None = None
+        self._unloading: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -100,6 +105,7 @@ class Engine:
             await self._store.close()
             raise
         self._renewing = asyncio.create_task(self._keep_leases(), name="accordant leases")
+        self._unloading = asyncio.create_task(self._unload_idle(), name="accordant unloading")
         return self
 
     async def __aexit__(
@@ -111,9 +117,10 @@ class Engine:
         """Finish what was begun, keep checkpoints, let go of the lease and the store. Idempotent."""
         if self._renewing is None:
             return
-        self._renewing.cancel()
-        await asyncio.gather(self._renewing, return_exceptions=True)
-        self._renewing = None
+        for task in filter(None, (self._renewing, self._unloading)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._renewing = self._unloading = None
         try:
             ends = await asyncio.gather(*(host.close() for host in self._hosts.values()), return_exceptions=True)
             ends += await asyncio.gather(
@@ -143,6 +150,28 @@ class Engine:
                     logger.error("the lease on %s has passed to another: %s", held.lease.resource, lost)
                 except Exception as error:  # whatever a store raises: the next turn tries again
                     logger.warning("the lease on %s could not be renewed: %s", held.lease.resource, error)
+
+    async def _unload_idle(self) -> None:
+        resting = Resting(self._idle_s)
+        while True:
+            await asyncio.sleep(self._idle_s / 4)
+            for path in resting.rested(self._hosts, time.monotonic()):
+                await self._unload(path)
+
+    async def _unload(self, path: str) -> None:
+        """Whoever opens it meanwhile waits and gets a fresh one; whoever was faster keeps this one."""
+        async with self._opening.setdefault(path, asyncio.Lock()):
+            host = self._hosts.get(path)
+            if host is None or not host.is_idle:
+                return
+            try:
+                await host.unload()
+                del self._hosts[path]
+                held = self._leases.pop(path, None)
+                if held is not None:
+                    await self._release(held)
+            except Exception as error:  # whatever a store raises: the log has everything, and a lease runs out
+                logger.warning("%s could not be put away: %s", path, error)
 
     # -- documents --------------------------------------------------------------------------------------------
 

@@ -13,6 +13,11 @@ class Milestones:
     def __init__(self) -> None:
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiters)
+
     async def wait(self, version: int, timeout_s: float) -> None:
         """Until it has passed; raises `TimeoutError`, or what `fail` was told."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

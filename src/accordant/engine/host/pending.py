@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,9 @@ from accordant.engine.stores.contract import Commit
 from accordant.engine.structs import Update as Decoded
 from accordant.engine.update import decode_update
 from accordant.types.errors import WireError
+from accordant.types.limits import INBOX_MAX
 
-__all__ = ["Batch", "Pending", "decoded", "together"]
+__all__ = ["Batch", "Pending", "decoded", "put_back", "take_updates", "together"]
 
 logger = logging.getLogger("accordant.engine")
 
@@ -79,20 +81,41 @@ def decoded(command: Command) -> Decoded | None:
         return None  # the gate will say why
 
 
-def together(pending: Iterable[Pending], known: Known) -> list[Pending]:
-    """One session's updates in order, combined as far as that changes nothing: what is tried instead of them."""
-    tried: list[Pending] = []
-    combination, parts, goes_on = Combination(known), list[Pending](), False
-    for one in pending:
-        assert isinstance(one.command, Update)
-        assert one.decoded is not None
-        size = len(one.command.update)
-        if not (goes_on and combination.add(one.decoded, size)):
-            tried += _as_one(combination, parts)
-            combination, parts = Combination(known), []
-            goes_on = combination.add(one.decoded, size)
-        parts.append(one)
-    return tried + _as_one(combination, parts)
+def take_updates(inbox: deque[Pending]) -> list[Pending]:
+    """The updates at the head of an inbox that may be judged together."""
+    taken: list[Pending] = []
+    while inbox and inbox[0].decoded is not None and len(taken) < INBOX_MAX:
+        taken.append(inbox.popleft())
+    return taken
+
+
+def put_back(inbox: deque[Pending], taken: list[Pending], landed: Collection[int]) -> None:
+    """What has not landed is judged one by one, in the order of arrival."""
+    again = [one for one in taken if id(one) not in landed]
+    for one in again:
+        one.decoded = None
+    inbox.extendleft(reversed(again))
+
+
+def together(taken: Iterable[Pending], known: Known) -> Iterator[Pending]:
+    """What is tried instead of these: each session's updates in order, combined as far as that changes nothing.
+
+    Each is to be judged before the next one is asked for: whether more can be combined depends on what has landed.
+    """
+    sessions: dict[str, list[Pending]] = {}
+    for one in taken:
+        sessions.setdefault(_session(one), []).append(one)
+    for updates in sessions.values():
+        combination, parts, goes_on = Combination(known), list[Pending](), False
+        for one in updates:
+            assert one.decoded is not None
+            size = len(_bytes(one))
+            if not (goes_on and combination.add(one.decoded, size)):
+                yield from _as_one(combination, parts)
+                combination, parts = Combination(known), []
+                goes_on = combination.add(one.decoded, size)
+            parts.append(one)
+        yield from _as_one(combination, parts)
 
 
 def _as_one(combination: Combination, parts: list[Pending]) -> list[Pending]:
