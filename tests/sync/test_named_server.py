@@ -278,3 +278,38 @@ async def test_a_provider_that_comes_back_with_the_same_is_slowed_down() -> None
             await other.begin()
             await other.append("not held")
             assert await other.hear_until(SyncStatus) == SyncStatus(True)
+
+
+@in_loop
+async def test_what_was_good_before_a_refusal_is_answered_first() -> None:
+    """Updates and a refusal that were judged together are answered one by one, in their order, and the good ones stay."""
+    store = GatedStore()
+    async with Engine(store=store) as engine, serving(engine) as url, named_link(url) as link:
+        brief = await engine.open(Brief, TASK, "brief", agent="owner")
+        peer = link.peer()
+        await peer.begin()
+        store.gate.clear()
+        for text in "abc":
+            await peer.append(text)
+        await peer.set("guarded", "account", "mine")
+        await until(lambda: store.waiting)
+        store.gate.set()
+        await peer.hear_until(CloseDocument)
+        told = [message for message in peer.heard if not isinstance(message, SyncUpdate)][-6:]
+        assert told[:4] == [SyncStatus(True)] * 3 + [SyncStatus(False)]
+        assert isinstance(told[4], PermissionDenied)
+        assert (await brief.draft.read()).value == "abc"
+
+
+@in_loop
+async def test_a_provider_is_named_by_its_address() -> None:
+    """Without tokens whatever it shows is good, and `?agent=` says whose its edits are, on a shared connection too."""
+    async with Engine() as engine, serving(engine) as url:
+        brief = await engine.open(Brief, TASK, "brief", agent="owner")
+        for path, agent in (("/sync?agent=ada", "ada"), (ROOM + "?agent=bo", "bo"), ("/sync", "anonymous")):
+            async with named_link(url, path) as link:
+                peer = link.peer()
+                await peer.begin("any token")
+                await peer.append("x")
+                await peer.hear_until(SyncStatus)
+            assert (await brief.history(kind="write"))[0].actor == agent

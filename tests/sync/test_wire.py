@@ -26,6 +26,7 @@ from accordant.sync.wire import (
     decode_frame,
     encode_message,
     encode_varint,
+    lone_update,
 )
 from accordant.types.errors import Invalid, WireError
 from accordant.types.limits import AWARENESS_BYTES_MAX, CLIENT_ID_MAX, FRAME_BYTES_MAX, MESSAGES_PER_FRAME_MAX
@@ -116,6 +117,35 @@ wire_messages: st.SearchStrategy[WireMessage] = st.one_of(
 def test_what_is_written_is_read_back(sent: list[WireMessage]) -> None:
     """Any messages, several in one frame, arrive as they were."""
     assert decode_frame(b"".join(map(encode_message, sent))) == sent
+
+
+@given(st.binary(max_size=400), st.binary(max_size=3), st.integers(0, 3))
+@example(b"", b"", 0)
+@example(bytes(127), b"", 0)
+@example(bytes(128), b"", 0)
+@example(bytes(20_000), b"", 0)
+def test_the_short_way_is_the_long_way(update: bytes, behind: bytes, cut: int) -> None:
+    """A lone update, whole, cut or with something behind it, is read as it would be behind another message."""
+    frame = (encode_message(SyncUpdate(update)) + behind)[: -cut or None]
+    lone = lone_update(frame)
+    try:
+        long = decode_frame(encode_message(QueryAwareness()) + frame)[1:]
+    except WireError:
+        assert lone is None
+    else:
+        assert lone is None or [lone] == long
+    if not behind and not cut and 0 < len(update) < 16_384:
+        assert lone == SyncUpdate(update)
+
+
+@pytest.mark.parametrize(
+    "frame", [b"\x00\x02\x80\x00", b"\x00\x02\x81\x00x", b"\x00\x02\x02x", b"\x00\x02", b"\x00\x02\x80"]
+)
+def test_the_short_way_accepts_nothing_that_is_malformed(frame: bytes) -> None:
+    """Overlong and truncated sizes are left to the long way, which refuses them."""
+    assert lone_update(frame) is None
+    with pytest.raises(WireError):
+        decode_frame(frame)
 
 
 # -- junk ----------------------------------------------------------------------------------------------------------

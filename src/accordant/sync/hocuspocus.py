@@ -18,6 +18,7 @@ from accordant.sync.wire import (
     SyncUpdate,
     decode_frame,
     encode_varint,
+    lone_update,
     read_awareness,
     read_sync,
     sized,
@@ -229,6 +230,8 @@ def decode_message(body: bytes) -> HocuspocusMessage:
     """The one message behind the name; raises `WireError`."""
     if len(body) > FRAME_BYTES_MAX:
         raise WireError(f"a message of {len(body)} bytes; at most {FRAME_BYTES_MAX} may be", code="too_large")
+    if (update := lone_update(body)) is not None:
+        return update
     cursor = Bytes(body)
     message = _message(cursor)
     if not cursor.is_at_end:
