@@ -28,6 +28,7 @@ class Published:
     at: int
     ops: tuple[OpRecord, ...] = ()
     outcome: str = "committed"
+    times: int = 1  # how many there were of this denial so far: not each of them has an entry
 
     @classmethod
     def of(cls, entry: Entry) -> Published:
@@ -42,6 +43,7 @@ class Published:
             entry.at,
             entry.ops,
             entry.outcome,
+            int(entry.info.get("times", 1)),
         )
 
 

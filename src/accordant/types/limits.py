@@ -326,6 +326,18 @@ again."""
 HTTP_SESSIONS_MAX: Final = 10_000
 """HTTP sessions of one server, each a few hundred bytes. Beyond: the longest unused ends; its ETags are answered 409."""
 
+REPLAYS_AT_ONCE_MAX: Final = 2
+"""Old versions that are rebuilt at once, each in a thread of its own. Beyond: they wait."""
+
+REPLAY_S_MAX: Final = 30.0
+"""How long rebuilding an old version may take, waiting included: a million entries. Beyond: 503."""
+
+EVENT_STREAMS_MAX: Final = 1_000
+"""Event streams of one server, each with a queue of its own. Beyond: 503 with Retry-After."""
+
+EVENT_SEND_S: Final = 30.0
+"""How long one piece of an event stream may wait for its reader. Beyond: the stream is cut."""
+
 HTTP_LOG_LIMIT_MAX: Final = 1_000
 """Entries in one answer of a document's log. Beyond: 422; page with `before=`."""
 

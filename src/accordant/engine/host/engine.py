@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 from accordant.document.document import Document
 from accordant.engine.commands import Declare, FenceAgent, Join
 from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
+from accordant.engine.host.replay import Replays
 from accordant.engine.host.resting import Resting
 from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
 from accordant.engine.stores.memory import MemoryStore
@@ -93,6 +94,7 @@ class Engine:
         self._renewing: asyncio.Task[None] | None = None
         self._unloading: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
+        self._replays = Replays(store)
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -280,6 +282,13 @@ class Engine:
     def observe(self, observer: Observer) -> None:
         """From now on call `observer(host, entries)` with each durable batch of every document that is loaded here later."""
         self._observers.append(observer)
+
+    async def outline_at(self, key: DocumentKey, version: int) -> dict[str, Any]:
+        """The document as it was after exactly this version, rebuilt from its log beside the living one.
+
+        Raises `Invalid` (`unknown_version`), `SnapshotExpired`, `StoreError`, `NoAuthority` (`timeout`).
+        """
+        return await self._replays.outline(key.path, version)
 
     async def exists(self, key: DocumentKey) -> bool:
         """Whether the store knows this document: opening one that it does not know creates it."""

@@ -69,7 +69,10 @@ def origin_is_welcome(scope: Scope, allowed: Collection[str] = ()) -> bool:
     """
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     origin = headers.get(b"origin")
-    if origin is None or origin in allowed:
+    listening = (scope.get("server") or ("", None))[0]
+    if origin is None:  # no browser, or a page's own GET, which bears none: there the name we were asked under tells
+        return not is_loopback(listening) or _is_own_name(headers.get(b"host", ""), allowed)
+    if origin in allowed:
         return True
     try:
         page = urlsplit(origin)
@@ -82,8 +85,16 @@ def origin_is_welcome(scope: Scope, allowed: Collection[str] = ()) -> bool:
         return False
     if is_loopback(name):
         return True
-    listening = (scope.get("server") or ("", None))[0]
     return (name, port) == (host_name, host_port) and not is_loopback(listening)
+
+
+def _is_own_name(host: str, allowed: Collection[str]) -> bool:
+    """Whether a Host header names this machine, or the host of an allowed origin (a proxy's, say)."""
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    return name is None or is_loopback(name) or any(urlsplit(origin).netloc == host for origin in allowed)
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +21,7 @@ from accordant.sync.server.connection import Connection
 from accordant.sync.server.door import Door
 from accordant.sync.server.hocuspocus import HocuspocusSocket, Line
 from accordant.sync.server.http import HttpApi
+from accordant.sync.server.http.problems import unrouted
 from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Rooms
@@ -46,7 +48,8 @@ def app(engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSI
     door = Door(origins)
     sync = SyncEndpoint(engine, door, grace_s)
     http = HttpApi(engine, door, sync.peers)
-    return Starlette(routes=[*http.routes(), *(WebSocketRoute(path, sync) for path in SYNC)])
+    routes = [*http.routes(), *(WebSocketRoute(path, sync) for path in SYNC)]
+    return Starlette(routes=routes, exception_handlers={HTTPException: unrouted})
 
 
 class SyncEndpoint:

@@ -5,6 +5,7 @@ It finds the caller and the target, asks the door and the grant, and hands over 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -23,9 +24,10 @@ from accordant.sync.server.http.paths import Target, target_of
 from accordant.sync.server.http.problems import Problem, problem_of
 from accordant.sync.server.http.reading import read_document, read_region
 from accordant.sync.server.http.sessions import HttpSessions
-from accordant.sync.server.http.writing import delete_region, post_region, put_region
+from accordant.sync.server.http.writing import check_creation, delete_region, post_region, put_region
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, Denied, StoreError
+from accordant.types.limits import STORE_BUSY_S
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["HttpApi"]
@@ -107,6 +109,8 @@ class HttpApi:
         if target.part == "regions" and method in WRITES:
             if principal.agent is None:
                 raise Problem("no_agent", "a write names its writer", hint="send X-Agent: <handle>, or a bearer token")
+            if not await self._engine.exists(target.key):
+                await check_creation(target, request)
             return await WRITES[method](await self._sessions.port(target.key, principal), target, request)
         if method not in READS:
             allow = "GET, HEAD, PUT, POST, DELETE" if target.part == "regions" else "GET, HEAD"
@@ -152,11 +156,12 @@ class HttpApi:
     async def _health(self, request: Request) -> Response:
         """The process answers, and so does its store."""
         try:
-            await self._engine.store.heads([])
+            async with asyncio.timeout(STORE_BUSY_S):
+                await self._engine.store.heads(["system/shared/health"])  # a real question to the file
         except Exception as error:  # whatever a store raises
             logger.warning("the store does not answer: %s", error)
-            return JSONResponse({"status": "the store does not answer"}, 503)
-        return JSONResponse({"status": "ok"})
+            return problem_of(Problem("unhealthy", "the store does not answer", hint="look at the server's log"))
+        return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
 
     async def _show_metrics(self, request: Request) -> Response:
         self._door.principal(request.scope)

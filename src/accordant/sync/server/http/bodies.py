@@ -55,6 +55,13 @@ class Intention:
 
 async def json_body(request: Request) -> Any:
     """The body as JSON values, None when there is none. Raises `Problem` and reads no further than the bound."""
+    if hasattr(request.state, "json"):  # a body can be read once, and is asked for before a document is created too
+        return request.state.json
+    request.state.json = value = await _read(request)
+    return value
+
+
+async def _read(request: Request) -> Any:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise Problem("media_type", f"a body is application/json, not {kind[:80]}")
@@ -79,6 +86,7 @@ def _refuse(name: str) -> Any:
 
 def intention_of(kind: Kind, body: Any, op: str | None, default: str | None = None) -> Intention:
     """What a body asks for on a region of this kind; raises `Invalid`. `op`: from the query, over the body's own."""
+    body = _in_full(kind, body)
     named = op or (body.get("op") if isinstance(body, Mapping) else None)
     wanted = named or default or _DEFAULT_OP.get(kind)
     if not isinstance(wanted, str) or wanted not in OPERATIONS[kind]:
@@ -88,6 +96,25 @@ def intention_of(kind: Kind, body: Any, op: str | None, default: str | None = No
         args = {name: value for name, value in body.items() if name not in _ABOUT}
         return Intention(wanted, args, _why(body.get("why")), bases_in(body.get("derived_from")))
     return Intention(wanted, _bare(kind, wanted, body))
+
+
+def _in_full(kind: Kind, body: Any) -> Any:
+    """The short ways to say it, in full: `{"append": s}`, `{"insert": s, "index": i}`, `{"replace": old, "with": new}` on a
+    text, and one `item` where there may be several."""
+    match kind, body:
+        case Kind.TEXT, {"append": str(text)} if "op" not in body:
+            return {"op": "append", "text": text} | _without(body, "append")
+        case Kind.TEXT, {"insert": str(text), "index": _} if "op" not in body:
+            return {"op": "insert", "text": text} | _without(body, "insert")
+        case Kind.TEXT, {"replace": str(old), "with": str(new)} if "op" not in body:
+            return {"op": "replace", "old": old, "new": new} | _without(body, "replace", "with")
+        case ((Kind.LOG | Kind.UNION_SET), {"op": str(), "item": item}) if "items" not in body:
+            return {"items": [item]} | _without(body, "item")
+    return body
+
+
+def _without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in names}
 
 
 def _bare(kind: Kind, op: str, body: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.engine import Engine
+from accordant.types.errors import AccordantError
 from accordant.types.limits import METRIC_REGIONS_MAX
 
 __all__ = ["Metrics"]
@@ -32,6 +33,8 @@ class Metrics:
         Gauge("accordant_peers", "Connected websocket peers.", registry=self._registry).set_function(peers)
         documents = Gauge("accordant_documents", "Documents in memory.", registry=self._registry)
         documents.set_function(lambda: len(engine.hosts))
+        size = Gauge("accordant_doc_bytes", "Bytes of content of the documents in memory.", registry=self._registry)
+        size.set_function(lambda: sum(map(_content_bytes, engine.hosts)))
         engine.observe(self._on_entries)
 
     def show(self) -> Response:
@@ -40,11 +43,12 @@ class Metrics:
 
     def _on_entries(self, host: DocumentHost, published: list[Published]) -> None:
         for one in published:
+            n = one.times - one.times // 2  # recorded at the 1st, 2nd, 4th, 8th ...: each stands for those since
             for op in one.ops:
                 region = self._label(op.region)
-                self._writes.labels(region, op.op, one.outcome).inc()
+                self._writes.labels(region, op.op, one.outcome).inc(n)
                 if one.outcome in ("conflict", "stale", "fenced"):
-                    self._conflicts.labels(region, one.outcome).inc()
+                    self._conflicts.labels(region, one.outcome).inc(n)
 
     def _label(self, region: str) -> str:
         if region not in self._regions:
@@ -52,3 +56,10 @@ class Metrics:
                 return "other"
             self._regions.add(region)
         return region
+
+
+def _content_bytes(host: DocumentHost) -> int:
+    try:
+        return 0 if host.is_closed else sum(root.bytes for root in host.machine.state.ledger.roots.values())
+    except AccordantError:  # it is being rebuilt
+        return 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from accordant.sync.server.http.etags import etag_of
@@ -25,7 +27,7 @@ from accordant.types.errors import (
 )
 from accordant.types.readings import Token
 
-__all__ = ["MEDIA_TYPE", "Problem", "problem_of", "status_of"]
+__all__ = ["MEDIA_TYPE", "Problem", "problem_of", "status_of", "unrouted"]
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
@@ -47,6 +49,7 @@ _BY_CODE = {
     "bad_token_shown": 401,
     "token_expired": 401,
     "too_many_requests": 429,
+    "unhealthy": 503,
 }
 """Codes that HTTP has a status of its own for; everything else goes by the error's class."""
 
@@ -108,3 +111,10 @@ def problem_of(error: AccordantError) -> JSONResponse:
     if status == 401:
         headers.setdefault("WWW-Authenticate", "Bearer")
     return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+async def unrouted(request: Request, error: Exception) -> JSONResponse:
+    """The answer where the router found nothing, or another method."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return problem_of(Problem("method", f"{request.method[:20]} is not for this path", dict(error.headers or {})))
+    return problem_of(Problem("unknown_route", "there is nothing at this path", hint="GET / lists what there is"))

@@ -10,9 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.engine import Engine
-from accordant.engine.host.loading import load_state
 from accordant.engine.host.port import EmbeddedPort
-from accordant.engine.outline import outline
 from accordant.engine.state import DocumentState
 from accordant.sync.server.http.etags import etag_of, matches
 from accordant.sync.server.http.paths import Target
@@ -25,16 +23,13 @@ from accordant.types.regions import Kind
 
 __all__ = ["kind_of", "read_document", "read_region", "shown_answer"]
 
-READER_ID = 1
-"""The Yjs client id of a replica that only reads."""
-
 
 async def read_document(
     engine: Engine, port: EmbeddedPort, target: Target, principal: Principal, request: Request
 ) -> Response:
     """All regions that the caller may read, at one version."""
     wanted = number_in(request, "at")
-    shown = await port.outline() if wanted is None else await _at(engine, target, port.version, wanted)
+    shown = await port.outline() if wanted is None else await engine.outline_at(target.key, wanted)
     token = port.token(shown["version"])
     if wanted is None and matches(request.headers.get("if-none-match"), token):
         return Response(status_code=304, headers={"ETag": etag_of(token)})
@@ -42,13 +37,6 @@ async def read_document(
     regions = {name: one for name, one in _regions(shown, schema).items() if principal.grant.permits(READ, name)}
     body = {"document": target.key.path, "version": shown["version"], "regions": regions}
     return JSONResponse(body, headers={"ETag": etag_of(token)})
-
-
-async def _at(engine: Engine, target: Target, head: int, version: int) -> Mapping[str, Any]:
-    if not 0 <= version <= head:
-        raise Problem("unknown_version", f"{target.key} has versions 0 to {head}, not {version}")
-    state, _ = await load_state(engine.store, target.key.path, READER_ID, version)
-    return outline(state)
 
 
 def _regions(shown: Mapping[str, Any], declared: Mapping[str, Kind]) -> dict[str, Any]:
@@ -126,7 +114,10 @@ def shown_answer(answer: ReadAnswer, kind: Kind) -> dict[str, Any]:
     }
     if answer.entries is not None:
         names = ("ref", "version", "by", "at")
-        shown["entries"] = [dict(zip(names, row, strict=False)) for row in answer.entries]
+        shown["entries"] = [
+            dict(zip(names, row, strict=False)) | {"value": value}
+            for row, value in zip(answer.entries, answer.value, strict=False)
+        ]
     if answer.claim is not None:
         shown["claim"] = dict(answer.claim)
     return shown

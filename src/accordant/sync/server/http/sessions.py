@@ -8,6 +8,7 @@ answered 409 and the caller reads again.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections import OrderedDict
 
@@ -23,6 +24,7 @@ from accordant.types.namespaces import DocumentKey
 
 __all__ = ["HttpSessions"]
 
+TIDY_S = 60.0
 Who = tuple[str, str, str | None]
 
 
@@ -34,6 +36,7 @@ class HttpSessions:
         self._known: OrderedDict[Who, tuple[DocumentHost, EmbeddedPort, str]] = OrderedDict()
         self._beginning: dict[Who, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._tidy_at = 0.0
 
     async def port(self, key: DocumentKey, principal: Principal) -> EmbeddedPort:
         """This caller's way to the document. Raises what `Engine.open` raises."""
@@ -57,6 +60,7 @@ class HttpSessions:
         join = Join(session, agent, principal.roles, principal.auth, True, lease_ms, principal.grant.is_read_only)
         joined = await host.call(join)
         port = EmbeddedPort(host, self._engine.store, key, agent, joined)
+        self._forget_closed()
         self._known[who] = (host, port, session)
         while len(self._known) > HTTP_SESSIONS_MAX:
             _, (old_host, _, old) = self._known.popitem(last=False)
@@ -64,6 +68,14 @@ class HttpSessions:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
         return port
+
+    def _forget_closed(self) -> None:
+        """Let go of documents that were closed here, now and then: a session must not keep one in memory."""
+        now = time.monotonic()
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_S
+            for who in [who for who, (host, _, _) in self._known.items() if host.is_closed]:
+                del self._known[who]
 
 
 async def _leave(host: DocumentHost, session: str) -> None:
