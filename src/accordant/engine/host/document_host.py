@@ -72,6 +72,7 @@ class DocumentHost:
         self._broken: tuple[Pending, LiveStateBroken] | None = None
         self._flying = Batch()
         self._listeners: list[Listener] = []
+        self._observers: list[Listener] = []
         self.lines = Lines()
         self._milestones = Milestones()
         self._checkpoints = Checkpoints(store, key)
@@ -130,6 +131,10 @@ class DocumentHost:
         self.uses += 1
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def observe(self, observer: Listener) -> None:
+        """Like `subscribe`, for as long as the document is loaded: whoever only counts does not use it."""
+        self._observers.append(observer)
 
     @property
     def is_closed(self) -> bool:
@@ -396,13 +401,14 @@ class DocumentHost:
 
     def _publish(self, published: list[Published]) -> None:
         """Tell subscribers, and those who wait for a version."""
-        for listener in tuple(self._listeners) if published else ():
+        for listener in (*self._observers, *self._listeners) if published else ():
             try:
                 listener(published)
             except Exception:
                 logger.exception("a listener of %s failed and is dropped", self.key)
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
+                for listeners in (self._observers, self._listeners):
+                    if listener in listeners:
+                        listeners.remove(listener)
         self._milestones.passed(self.durable_head)
 
     async def _sort_out(self, batch: Batch, outcomes: list[Outcome]) -> None:
@@ -464,7 +470,7 @@ class DocumentHost:
         if self._previous is not None:
             machine.adopt(self._previous)
         missed: list[Published] = []
-        if self._listeners and machine.head > self.durable_head:
+        if (self._listeners or self._observers) and machine.head > self.durable_head:
             missed = await published_after(self._store, self.key, self.durable_head)
         self._machine, self._previous = machine, None
         self.durable_head = machine.head

@@ -275,13 +275,15 @@ class Engine:
         epoch, now_ms = held.lease.epoch, lambda: int(self._clock() * 1000)
         host = DocumentHost(self._store, key.path, epoch, info.incarnation, self._holder, now_ms, held)
         for observer in self._observers:
-            host.subscribe(partial(observer, host))
+            host.observe(partial(observer, host))
         await host.start()
         return host
 
     def observe(self, observer: Observer) -> None:
-        """From now on call `observer(host, entries)` with each durable batch of every document that is loaded here later."""
+        """From now on call `observer(host, entries)` with each durable batch of every document. That keeps none loaded."""
         self._observers.append(observer)
+        for host in self._hosts.values():
+            host.observe(partial(observer, host))
 
     async def outline_at(self, key: DocumentKey, version: int) -> dict[str, Any]:
         """The document as it was after exactly this version, rebuilt from its log beside the living one.

@@ -24,19 +24,21 @@ from accordant.types.namespaces import DocumentKey
 
 __all__ = ["HttpSessions"]
 
-TIDY_S = 60.0
+SWEEP_S = 60.0
 Who = tuple[str, str, str | None]
 
 
 class HttpSessions:
     """The HTTP sessions of one application."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, idle_s: float = HTTP_SESSION_IDLE_S) -> None:
         self._engine = engine
         self._known: OrderedDict[Who, tuple[DocumentHost, EmbeddedPort, str]] = OrderedDict()
         self._beginning: dict[Who, asyncio.Lock] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._tidy_at = 0.0
+        self._used_at: dict[Who, float] = {}
+        self._idle_s = idle_s
+        self._sweeping: asyncio.TimerHandle | None = None
 
     async def port(self, key: DocumentKey, principal: Principal) -> EmbeddedPort:
         """This caller's way to the document. Raises what `Engine.open` raises."""
@@ -45,6 +47,7 @@ class HttpSessions:
         lock = self._beginning.setdefault(who, asyncio.Lock())
         try:
             async with lock:
+                self._used_at[who] = time.monotonic()
                 known = self._known.get(who)
                 if known is not None and known[0] is host and host.machine.sessions.get(known[2]) is not None:
                     self._known.move_to_end(who)
@@ -60,26 +63,40 @@ class HttpSessions:
         join = Join(session, agent, principal.roles, principal.auth, True, lease_ms, principal.grant.is_read_only)
         joined = await host.call(join)
         port = EmbeddedPort(host, self._engine.store, key, agent, joined)
-        self._forget_closed()
         self._known[who] = (host, port, session)
         while len(self._known) > HTTP_SESSIONS_MAX:
-            _, (old_host, _, old) = self._known.popitem(last=False)
-            task = asyncio.create_task(_leave(old_host, old))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            oldest, (old_host, _, old) = self._known.popitem(last=False)
+            self._used_at.pop(oldest, None)
+            self._end(old_host, old)
+        self._plan_sweep()
         return port
 
-    def _forget_closed(self) -> None:
-        """Let go of documents that were closed here, now and then: a session must not keep one in memory."""
-        now = time.monotonic()
-        if now >= self._tidy_at:
-            self._tidy_at = now + TIDY_S
-            for who in [who for who, (host, _, _) in self._known.items() if host.is_closed]:
+    def _sweep(self) -> None:
+        """End what nobody has used for the whole time, and let go of documents that were closed here: a session must not keep
+        one in memory for ever."""
+        self._sweeping = None
+        oldest = time.monotonic() - self._idle_s
+        for who, (host, _, session) in list(self._known.items()):
+            if host.is_closed or self._used_at.get(who, 0.0) < oldest:
                 del self._known[who]
+                self._used_at.pop(who, None)
+                self._end(host, session)
+        self._plan_sweep()
+
+    def _plan_sweep(self) -> None:
+        if self._sweeping is None and self._known:
+            wait_s = min(SWEEP_S, self._idle_s)
+            self._sweeping = asyncio.get_running_loop().call_later(wait_s, self._sweep)
+
+    def _end(self, host: DocumentHost, session: str) -> None:
+        if not host.is_closed:
+            task = asyncio.create_task(_leave(host, session))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
 
 async def _leave(host: DocumentHost, session: str) -> None:
     try:
-        await host.call(Leave(session, "too many HTTP sessions"))
+        await host.call(Leave(session, "unused over HTTP"))
     except AccordantError:  # the authority is gone, and every session with it
         return
