@@ -378,3 +378,22 @@ async def test_a_peer_may_declare_regions_but_change_no_rule() -> None:
             bad = Schema("Bad", {name: RegionSpec(name, Kind.TEXT)})
             with pytest.raises(Invalid):
                 await host.call(Declare(bad, "peer", trusted=False))
+
+
+@in_loop
+async def test_whatever_a_reader_writes_is_refused_for_one_reason() -> None:
+    """Its second edit, which refers to its first, and junk too: `read_only`, nothing retired. What brings nothing new is fine."""
+    async with Engine() as engine:
+        await engine.open(Brief, TASK, "brief", agent="owner")
+        host = await engine.host(KEY)
+        writer = await _peer(host, "w", "ada", 5)
+        landed = await host.call(Update("w", _typed(writer, "hello")))
+        await host.call(Join("r", "bo", shared=True, read_only=True))
+        reader = pycrdt.Doc(client_id=6)
+        reader.apply_update(await host.call(Sync()))
+        assert await host.call(Update("r", reader.get_update(), catches_up=True)) >= landed
+        for update in (_typed(reader, "x"), _typed(reader, "y"), b"junk"):
+            with pytest.raises(Denied) as refused:
+                await host.call(Update("r", update))
+            assert refused.value.code == "read_only"
+        assert 6 not in host.machine.state.ledger.retired

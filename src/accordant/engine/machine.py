@@ -284,14 +284,15 @@ class Machine:
                 gate.Peer(session.agent, session.roles),
             )
             if session.read_only and not plan.is_noop:  # Yjs peers answer step 1 even when they have nothing new
-                raise Denied(f"{session.agent} joined read-only", code="read_only", agent=session.agent)
+                raise _reader(session)
             if command.is_trial and plan.deletes:
                 check_room_at_once(plan.draft, self.state.schema)
-        except AccordantError as error:
-            if command.is_trial:
-                raise
-            self._refuse(session, command.update, error, now, effects)
-            raise
+        except AccordantError as found:
+            # A reader's second edit refers to its first, which is nowhere: whatever else is wrong, that is the reason.
+            error = _reader(session) if session.read_only else found
+            if not command.is_trial:
+                self._refuse(session, command.update, error, now, effects)
+            raise error from (found if error is not found else None)
         if plan.is_noop:
             return self.head
         try:
@@ -429,6 +430,10 @@ class Machine:
     def _emit(self, commit: Commit, effects: Effects) -> None:
         effects.persist.append(commit)
         effects.publish.append(Published.of(commit.entry))
+
+
+def _reader(session: Session) -> Denied:
+    return Denied(f"{session.agent} joined read-only", code="read_only", agent=session.agent)
 
 
 def _records(plan: gate.Plan) -> tuple[OpRecord, ...]:
