@@ -8,11 +8,11 @@ import random
 import pytest
 
 from accordant import Document, Engine, Fenced, Log, Text
-from accordant.engine.commands import Join, Sync, Update
+from accordant.engine.commands import Declare, Join, Sync, Update
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.memory import MemoryStore
 from accordant.types.namespaces import DocumentKey
-from served import until
+from served import GatedStore, until
 from worlds import TASK, in_loop
 
 KEY = DocumentKey.of(TASK, "brief")
@@ -106,6 +106,38 @@ async def test_a_session_that_ended_is_fenced_whether_or_not_its_document_is_loa
         host.post(Update("gone", b"\x00\x00"), answers.append)
         await asyncio.sleep(0)
         assert isinstance(answers[0], Fenced)
+
+
+@in_loop
+async def test_a_call_that_is_under_way_keeps_it_loaded() -> None:
+    """However long its answer takes: the document is in use from the first moment of the call."""
+    store = GatedStore()
+    async with Engine(store=store, idle_s=0.02) as engine:
+        host = await engine.host(KEY)
+        store.gate.clear()
+        declaring = asyncio.create_task(host.call(Declare(Brief.__schema__, "ada", trusted=True)))
+        asking = asyncio.create_task(host.call(Sync()))
+        await asyncio.sleep(0.2)
+        assert not host.is_closed
+        store.gate.set()
+        await asyncio.gather(declaring, asking)
+        await until(lambda: host.is_closed)
+
+
+@in_loop
+async def test_who_comes_between_the_look_and_the_closing_keeps_it() -> None:
+    """A document that somebody opened since it was found idle stays as it is."""
+    async with Engine(idle_s=50) as engine:
+        host = await engine.host(KEY)
+        lock = engine._opening[KEY.path]
+        await lock.acquire()
+        unloading = asyncio.create_task(engine._unload(KEY.path))
+        await asyncio.sleep(0)
+        await host.call(Join("s", "ada"))
+        lock.release()
+        await unloading
+        assert not host.is_closed
+        await host.call(Sync())
 
 
 @pytest.mark.parametrize("seed", range(4))

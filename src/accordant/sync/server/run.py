@@ -17,7 +17,7 @@ from accordant.sync.server.protocol import DirectProtocol
 from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.limits import CLOSE_TIMEOUT_S, FRAME_BYTES_MAX
 
-__all__ = ["run"]
+__all__ = ["RECEIVE_BYTES_MAX", "run"]
 
 RECEIVE_BYTES_MAX = 4 * FRAME_BYTES_MAX
 """Above our own bound, so that a frame beyond that is answered with our close code, which says not to repeat it."""
