@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
+
 from accordant import Engine
-from accordant.types.limits import EVENTS_WAITING_MAX
+from accordant.types.limits import CLOSE_TIMEOUT_S, EVENTS_WAITING_MAX
 from http_served import BRIEF, http_world
+from processes import ServerProcess
 from served import until
 from worlds import in_loop
 
@@ -84,3 +91,35 @@ async def test_only_the_regions_asked_for_are_told() -> None:
                 if line.startswith("data: "):
                     break
         assert json.loads(line[6:])["paths"] == ["citations"]
+
+
+@in_loop
+async def test_a_stopping_server_lets_its_streams_go(tmp_path: Path) -> None:
+    """SIGTERM does not wait for who only listens: the stream ends whole, the server ends with 0, and the reader goes on later."""
+    async with ServerProcess(tmp_path / "state.db") as server:
+        base = server.url.replace("ws://", "http://")
+        async with httpx.AsyncClient(base_url=base, headers={"X-Agent": "ada"}, trust_env=False) as http:
+            await http.post(f"{BRIEF}/regions/notes", params={"kind": "log"}, json="one")
+            async with http.stream("GET", f"{BRIEF}/events", params={"after": 1}) as stream:
+                lines = stream.aiter_lines()
+                assert (await anext(lines)).startswith("retry")
+                began = time.monotonic()
+                ended = asyncio.create_task(server.end(signal.SIGTERM))
+                seen = [line async for line in lines]
+                assert await ended == 0
+                assert time.monotonic() - began < CLOSE_TIMEOUT_S
+        last = max(int(line[4:]) for line in seen if line.startswith("id: "))
+        await server.start()
+        resumed = {"X-Agent": "ada", "Last-Event-ID": str(last)}
+        async with (
+            httpx.AsyncClient(base_url=base, headers=resumed, trust_env=False) as http,
+            http.stream("GET", f"{BRIEF}/events") as stream,
+        ):
+            ids = [line async for line in _first(stream.aiter_lines(), 4) if line.startswith("id: ")]
+        assert ids == [f"id: {last}", f"id: {last + 1}"]
+
+
+async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
+    """So many lines, empty ones included."""
+    for _ in range(count):
+        yield await anext(lines)

@@ -13,6 +13,7 @@ import uvicorn
 from accordant.engine.host.engine import Engine
 from accordant.sync.server.address import is_loopback
 from accordant.sync.server.application import app
+from accordant.sync.server.http.events import end_streams
 from accordant.sync.server.protocol import DirectProtocol
 from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.limits import CLOSE_TIMEOUT_S, FRAME_BYTES_MAX
@@ -42,7 +43,9 @@ async def run(engine: Engine, host: str, port: int, on_listening: Callable[[str,
             server_header=False,
             timeout_graceful_shutdown=int(CLOSE_TIMEOUT_S),
         )
-        server = _Server(config, lambda: on_listening(host, listener.getsockname()[1]))
+        server = _Server(
+            config, lambda: on_listening(host, listener.getsockname()[1]), on_stopping=lambda: end_streams(engine)
+        )
         with server.stopping_on_signals():
             await server.serve(sockets=[listener])
 
@@ -70,14 +73,22 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn's server, without its signal handling: that ends the process before the engine is closed."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], on_stopping: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start listening, then say so."""
         await super().startup(sockets)
         self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would never end by itself, then wait for the rest."""
+        self._on_stopping()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

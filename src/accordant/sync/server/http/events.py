@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +27,7 @@ from accordant.types.access import READ, Principal
 from accordant.types.errors import Denied, NoAuthority, SnapshotExpired
 from accordant.types.limits import EVENT_SEND_S, EVENT_STREAMS_MAX, EVENTS_HEARTBEAT_S, EVENTS_WAITING_MAX
 
-__all__ = ["stream_events"]
+__all__ = ["end_streams", "stream_events"]
 
 CHUNK = 500
 TICK_S = 1.0
@@ -45,7 +46,7 @@ async def stream_events(engine: Engine, port: EmbeddedPort, principal: Principal
     after = int(last) if last.isascii() and last.isdigit() and len(last) <= 16 else number_in(request, "after")
     if after is not None and after > port.version:
         raise Problem("unknown_version", f"{port.key} has versions up to {port.version}, not {after}")
-    if len(_STREAMS) >= EVENT_STREAMS_MAX:
+    if len(_STREAMS.get(engine, ())) >= EVENT_STREAMS_MAX:
         raise NoAuthority(f"{EVENT_STREAMS_MAX} event streams are open", code="too_many_streams", hint="close some")
     if after is not None:
         await _check_kept(engine, port, after)
@@ -63,6 +64,12 @@ async def _check_kept(engine: Engine, port: EmbeddedPort, after: int) -> None:
         ) from compacted
 
 
+def end_streams(engine: Engine) -> None:
+    """The server stops: every consumer is let go, to come back with its last id."""
+    for stream in tuple(_STREAMS.get(engine, ())):
+        stream.end()
+
+
 class _Stream(Response):
     """One consumer: what the log already has, then what the document publishes. An ASGI response."""
 
@@ -78,6 +85,12 @@ class _Stream(Response):
         self._waiting: deque[Published] = deque()
         self._wake = asyncio.Event()
         self._lags = False
+        self._is_ending = False
+
+    def end(self) -> None:
+        """Let the consumer go after what it has been told."""
+        self._is_ending = True
+        self._wake.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the consumer goes, lags, or the document is closed here."""
@@ -86,12 +99,13 @@ class _Stream(Response):
             await send({"type": "http.response.body", "body": b""})
             return
         stop = self._host.subscribe(self._on_entries)
-        _STREAMS.add(self)
+        streams = _STREAMS.setdefault(self._engine, set())
+        streams.add(self)
         writing, leaving = asyncio.create_task(self._write(send)), asyncio.create_task(_gone(receive))
         try:
             await asyncio.wait([writing, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            _STREAMS.discard(self)
+            streams.discard(self)
             stop()
             writing.cancel()
             leaving.cancel()
@@ -114,7 +128,7 @@ class _Stream(Response):
         async for text in self._missed():
             yield text
         quiet_s = 0.0
-        while not self._host.is_closed:
+        while not (self._host.is_closed or self._is_ending):
             while self._waiting:
                 if (told := self._text(self._waiting.popleft())) is not None:
                     quiet_s = 0.0
@@ -173,7 +187,7 @@ class _Stream(Response):
         return path in regions or path.partition("/")[0] in regions
 
 
-_STREAMS: set[_Stream] = set()
+_STREAMS: WeakKeyDictionary[Engine, set[_Stream]] = WeakKeyDictionary()
 
 
 async def _gone(receive: Receive) -> None:
