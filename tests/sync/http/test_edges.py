@@ -6,6 +6,8 @@ import asyncio
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from accordant import DocumentKey, Engine
 from accordant.engine.stores.memory import MemoryStore
@@ -183,6 +185,41 @@ async def test_a_session_that_is_not_used_lets_its_document_rest() -> None:
         assert not host.is_idle
         await until(lambda: host.is_idle)
         assert await sessions.port(key, Principal("ada")) is not port
+
+
+@in_loop
+async def test_an_idempotency_key_is_its_agents_own() -> None:
+    """Two agents that happen to choose the same key both land."""
+    async with Engine() as engine, http_world(engine) as (http, owner):
+        for agent in ("ada", "bob", "ada"):
+            headers = {"Idempotency-Key": "1", "X-Agent": agent}
+            answer = await http.post(f"{BRIEF}/regions/findings", json=f"by {agent}", headers=headers)
+            assert answer.status_code == 200
+        assert (await owner.findings.read()).value == ["by ada", "by bob"]
+
+
+@in_loop
+async def test_the_application_works_below_a_mount() -> None:
+    """Somebody's application mounts ours below any path: keys with a slash, and the description, know of it."""
+    async with Engine() as engine:
+        outer = Starlette(routes=[Mount("/shared/docs", app(engine))])
+        transport = httpx.ASGITransport(outer)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/shared/docs") as http:
+            key = f"{BRIEF}/regions/tasks/a%2Fb"
+            made = await http.put(key, json=1, headers={"If-None-Match": "*", "X-Agent": "ada"})
+            assert (made.status_code, made.json()["path"]) == (200, "tasks/a/b")
+            assert (await http.get(key)).json()["value"] == 1
+            assert (await http.get("/openapi.json")).json()["servers"] == [{"url": "/shared/docs"}]
+            assert (await http.get("/nowhere")).headers["content-type"] == "application/problem+json"
+
+
+@in_loop
+async def test_a_packed_body_is_refused() -> None:
+    """A compressed body is not read as JSON, and not unpacked."""
+    async with Engine() as engine, http_world(engine) as (http, _):
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        answer = await http.post(f"{BRIEF}/regions/findings", content=b'"x"', headers=headers)
+        assert answer.status_code == 415
 
 
 @in_loop

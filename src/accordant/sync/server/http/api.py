@@ -168,7 +168,8 @@ class HttpApi:
         return self._metrics.show()
 
     async def _openapi(self, request: Request) -> Response:
-        return JSONResponse(description())
+        servers = [{"url": request.scope.get("root_path") or "/"}]  # below which path somebody has mounted us
+        return JSONResponse(description() | {"servers": servers})
 
 
 def _preflight() -> Response:

@@ -65,6 +65,9 @@ async def _read(request: Request) -> Any:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind not in ("application/json", "text/json") and not kind.endswith("+json"):
         raise Problem("media_type", f"a body is application/json, not {kind[:80]}")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise Problem("media_type", f"a body is sent as it is, not {encoding[:40]}")
     size, parts = 0, []
     async for part in request.stream():
         size += len(part)
