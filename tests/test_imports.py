@@ -44,6 +44,7 @@ IMPURE = frozenset(
 DOORS = {
     "pycrdt": ("accordant.engine.crdt",),
     "apsw": ("accordant.engine.stores",),
+    "jwt": ("accordant.sync.server.tokens",),
     "websockets": ("accordant.sync.server", "accordant.sync.client"),
     "starlette": ("accordant.sync.server",),
     "uvicorn": ("accordant.sync.server", "accordant.cli"),
@@ -139,7 +140,7 @@ def test_every_foreign_library_is_declared_and_every_declared_one_is_used() -> N
     core = {distribution(line) for line in project["dependencies"]}
     declared = core | {distribution(line) for listed in extras.values() for line in listed}
     used = {found.imported.split(".")[0] for found in imports()} - {"accordant", *sys.stdlib_module_names}
-    provided = {"langgraph": "langgraph_checkpoint"}
+    provided = {"langgraph": "langgraph_checkpoint", "jwt": "PyJWT"}
     assert {provided.get(name, name) for name in used} - declared == set(), "imported and not declared"
     assert core - used == set(), "declared for everybody and imported nowhere"
 

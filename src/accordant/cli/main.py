@@ -26,6 +26,7 @@ __all__ = ["COMMANDS", "app"]
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("accordant.cli.demo", "demo"),
     "serve": ("accordant.cli.serve", "serve"),
+    "token": ("accordant.cli.token", "token"),
     "check": ("accordant.cli.check", "check"),
     "log": ("accordant.cli.log", "log"),
     "doctor": ("accordant.cli.doctor", "doctor"),
@@ -34,7 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 """Command -> (module, function), in the order in which they are listed."""
 
-EXTRAS: Mapping[str, str] = {"serve": "server"}
+EXTRAS: Mapping[str, str] = {"serve": "server", "token": "server"}
 """The extra that a command needs."""
 
 

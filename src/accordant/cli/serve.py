@@ -46,6 +46,10 @@ def serve(
     durability: Annotated[
         Durability, typer.Option(help="fsync survives power loss; process, a crash of the process alone.")
     ] = Durability.FSYNC,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="Let in who shows a token made with this file (accordant token), and nobody else."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a store's documents: websocket peers (ours and any Yjs client) on one port, until interrupted.
@@ -55,7 +59,7 @@ def serve(
     Example: accordant serve ./state.db --port 8765
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    _run(_serve(store_file(path), host, port, durability, as_json))
+    _run(_serve(store_file(path), host, port, durability, as_json, token_file))
 
 
 def store_file(path: str) -> Path:
@@ -66,7 +70,9 @@ def store_file(path: str) -> Path:
     return found / FILE_IN_FOLDER if found.is_dir() else found
 
 
-async def _serve(store: Path, host: str, port: int, durability: Durability, as_json: bool) -> None:
+async def _serve(
+    store: Path, host: str, port: int, durability: Durability, as_json: bool, token_file: Path | None
+) -> None:
     def listening(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
         sync = f"ws://{shown}:{port}/sync/<namespace>/<document>"
@@ -83,7 +89,7 @@ async def _serve(store: Path, host: str, port: int, durability: Durability, as_j
         print(f"  model      {MODEL}", flush=True)
 
     async with Engine(store, durability=durability.value) as engine:
-        await run(engine, host, port, listening)
+        await run(engine, host, port, listening, token_file)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from accordant.engine.structs import Update as Decoded
+from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Question, Submission
 from accordant.types.entries import Auth
 from accordant.types.regions import Schema
@@ -38,6 +39,7 @@ class Join:
     shared: bool = False
     lease_ms: int | None = None
     read_only: bool = False
+    grant: Grant = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Declare:
     schema: Schema
     by: str
     trusted: bool
+    grant: Grant = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ all of it may land does `perform` touch the replica.
 
 from __future__ import annotations
 
+from accordant.engine import grants
 from accordant.engine.answers import region_spec
 from accordant.engine.guard import Field, Reader, check_basis, judge
 from accordant.engine.guarded_root import is_field, show
@@ -37,6 +38,7 @@ class Landing:
 
     def prepare(self, submission: Submission) -> None:
         """Judge all writes; raises the typed error of the first that may not land, and has changed nothing."""
+        grants.check_submission(self._session.grant, self._session.agent, submission)
         check_basis(submission.derived_from, self._reader, self._state.version_of)
         for write in submission.writes:
             spec = self._permitted(write)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accordant.engine import gate
+from accordant.engine import gate, grants
 from accordant.engine.answers import Answers, OrderLost
 from accordant.engine.audit import diverging, rewrite
 from accordant.engine.commands import (
@@ -113,8 +113,8 @@ class Machine:
                 except ReplicaBroken as error:  # encoding changes nothing: it is the state vector that is broken
                     raise WireError(f"not a state vector: {error}") from error
             case Outline():
-                self._living(command.session, now)
-                return outline(self.state)
+                session = self._living(command.session, now)
+                return grants.readable(outline(self.state), session.grant)
             case Audit():
                 return self._audit(now, effects)
             case Tick():
@@ -163,6 +163,7 @@ class Machine:
             command.shared,
             command.read_only,
             command.lease_ms,
+            grant=command.grant,
         )
         self.sessions.begin(session, now)
         return Joined(command.session, generation, self.epoch, self.incarnation, self.head)
@@ -212,6 +213,7 @@ class Machine:
 
     def _ask(self, command: Ask, now: int) -> ReadAnswer:
         session = self._living(command.session, now, command.question.region)
+        grants.check_read(session.grant, session.agent, command.question.region)
         try:
             return self._answers(session).answer(command.question)
         except OrderLost as error:
@@ -285,6 +287,8 @@ class Machine:
             )
             if session.read_only and not plan.is_noop:  # Yjs peers answer step 1 even when they have nothing new
                 raise _reader(session)
+            if session.grant.allow is not None:
+                grants.check_plan(session.grant, session.agent, plan)
             if command.is_trial and plan.deletes:
                 check_room_at_once(plan.draft, self.state.schema)
         except AccordantError as found:
@@ -381,6 +385,8 @@ class Machine:
                 raise Invalid(
                     f"{name} holds something else than a {spec.kind.value}", code="schema_mismatch", path=name
                 )
+            if old is None:
+                grants.check_declare(command.grant, command.by, name)
             if old is None or command.trusted:
                 added[name] = spec
         shown = {name: spec.describe() for name, spec in added.items()}

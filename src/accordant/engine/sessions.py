@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from accordant.types.access import EVERYTHING, Grant
 from accordant.types.entries import Auth
 
 __all__ = ["Ending", "Session", "Sessions"]
@@ -39,6 +40,7 @@ class Session:
     read_only: bool = False
     lease_ms: int | None = None
     expires_at: int | None = None
+    grant: Grant = EVERYTHING
 
 
 class Sessions:

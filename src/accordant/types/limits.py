@@ -349,3 +349,17 @@ EVENTS_HEARTBEAT_S: Final = 15.0
 
 METRIC_REGIONS_MAX: Final = 200
 """Region names that the metrics tell apart. Beyond: they are counted as `other`, since every label costs the scraper memory."""
+
+# -- tokens -----------------------------------------------------------------------------------------------------
+
+TOKEN_CHARS_MAX: Final = 4_096
+"""A token, which travels in headers and queries: dozens of scopes fit. Beyond: not made, and not looked at."""
+
+TOKEN_DAYS_MAX: Final = 366
+"""The longest life of a token: one that nobody renews for a year is forgotten somewhere. Beyond: not made."""
+
+TOKEN_FILE_BYTES_MAX: Final = 16 * 1_048_576
+"""A token file: some 40,000 tokens. Beyond: refused, begin a new one."""
+
+TOKEN_CHECK_S: Final = 0.5
+"""How often the tokens of living connections are checked again: expiry and revocation end them within this time."""

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accordant.document.port import HistoryQuery
+from accordant.engine import grants
 from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.contract import AuditQuery, Store
+from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, NoAuthority
@@ -25,13 +27,16 @@ AT_LEAST_TIMEOUT_S = 30.0
 class EmbeddedPort:
     """One session on one document host. `version` is the host's durable head: reads are strong in-process."""
 
-    def __init__(self, host: DocumentHost, store: Store, key: DocumentKey, agent: str, joined: Joined) -> None:
+    def __init__(
+        self, host: DocumentHost, store: Store, key: DocumentKey, agent: str, joined: Joined, grant: Grant = EVERYTHING
+    ) -> None:
         self._host = host
         self._store = store
         self._joined = joined
         self._closed = False
         self._key = key
         self._agent = agent
+        self._grant = grant
 
     @property
     def key(self) -> DocumentKey:
@@ -96,8 +101,8 @@ class EmbeddedPort:
         return committed
 
     async def history(self, query: HistoryQuery) -> Sequence[Entry]:
-        """By the store's index."""
-        return await self._store.audit(audit_query(self._key, query))
+        """By the store's index; of what the grant does not let read, nothing is shown."""
+        return grants.readable_entries(await self._store.audit(audit_query(self._key, query)), self._grant)
 
     async def outline(self) -> Mapping[str, Any]:
         """All regions at one durable version."""

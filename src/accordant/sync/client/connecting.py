@@ -22,11 +22,12 @@ D = TypeVar("D", bound=Document)
 class Connecting(Generic[D]):
     """What `connect` returns: `await` it for the handle, or enter it with `async with`, which closes the handle."""
 
-    def __init__(self, cls: type[D], url: str, key: DocumentKey, hello: Hello) -> None:
+    def __init__(self, cls: type[D], url: str, key: DocumentKey, hello: Hello, token: str | None) -> None:
         self._cls = cls
         self._url = url
         self._key = key
         self._hello = hello
+        self._token = token
         self._handle: D | None = None
 
     def __await__(self) -> Generator[Any, None, D]:
@@ -43,7 +44,7 @@ class Connecting(Generic[D]):
             await self._handle.close()
 
     async def _open(self) -> D:
-        connection = Connection(self._url, self._hello)
+        connection = Connection(self._url, self._hello, self._token)
         await connection.open()
         return self._cls(WebsocketPort(connection, self._key, self._hello.agent, self._cls.__schema__))
 
@@ -60,6 +61,7 @@ def connect(
     shared: bool = False,
     read_only: bool = False,
     lease_s: float | None = None,
+    token: str | None = None,
 ) -> Connecting[D]: ...
 
 
@@ -75,6 +77,7 @@ def connect(
     shared: bool = False,
     read_only: bool = False,
     lease_s: float | None = None,
+    token: str | None = None,
 ) -> Connecting[Document]: ...
 
 
@@ -89,10 +92,12 @@ def connect(
     shared: bool = False,
     read_only: bool = False,
     lease_s: float | None = None,
+    token: str | None = None,
 ) -> Connecting[Any]:
     """The same handle as `Engine.open` gives, on a document of the server at `url` (`ws://127.0.0.1:8765`).
 
-    Arguments mean what they mean there. The server answers reads and writes; while it cannot be reached they raise
+    Arguments mean what they mean there; `token` is what `accordant token new` printed. The
+    server answers reads and writes; while it cannot be reached they raise
     `NoAuthority` at once, and the handle reconnects by itself. A reconnect within the server's grace time resumes the session,
     so that readings stay good and a write whose answer was lost lands once. Opening raises `NoAuthority`, `Invalid`.
     """
@@ -113,4 +118,4 @@ def connect(
     lease_ms = None if lease_s is None else int(lease_s * 1000)
     schema = cls.__schema__ if cls.__schema__.regions else None
     hello = Hello(segment(agent), frozenset(map(segment, roles)), shared, lease_ms, schema, None, read_only)
-    return Connecting(cls, f"{url.rstrip('/')}/sync/{path}", key, hello)
+    return Connecting(cls, f"{url.rstrip('/')}/sync/{path}", key, hello, token)

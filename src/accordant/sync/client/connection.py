@@ -38,9 +38,10 @@ logger = logging.getLogger("accordant.sync")
 class Connection:
     """One session's way to the server, over as many websockets as it takes. One event loop; not for several threads."""
 
-    def __init__(self, url: str, hello: Hello) -> None:
+    def __init__(self, url: str, hello: Hello, token: str | None = None) -> None:
         self.session = ClientSession(hello)
         self._url = url
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._socket: ClientConnection | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._welcomed: asyncio.Future[None] | None = None
@@ -92,6 +93,7 @@ class Connection:
         try:
             return await open_websocket(
                 self._url,
+                additional_headers=self._headers,
                 compression=None,
                 max_size=ANSWER_BYTES_MAX,
                 open_timeout=CONNECT_TIMEOUT_S,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,6 +19,7 @@ from accordant.sync.patience import Patience
 from accordant.sync.server.address import ANONYMOUS, document_key, has_document
 from accordant.sync.server.channel import DIRECT, AsgiChannel, Channel
 from accordant.sync.server.connection import Connection
+from accordant.sync.server.discretion import be_discreet
 from accordant.sync.server.door import Door
 from accordant.sync.server.hocuspocus import HocuspocusSocket, Line
 from accordant.sync.server.http import HttpApi
@@ -26,9 +28,11 @@ from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Rooms
 from accordant.sync.server.seats import Seats
+from accordant.sync.server.stays import Stays
+from accordant.sync.server.tokens import Tokens
 from accordant.sync.session import PeerSession
 from accordant.types.access import Principal
-from accordant.types.errors import AccordantError
+from accordant.types.errors import AccordantError, Denied
 from accordant.types.limits import FIRST_FRAME_WAIT_S, SESSION_GRACE_S
 from accordant.types.namespaces import DocumentKey
 
@@ -38,14 +42,19 @@ logger = logging.getLogger("accordant.sync")
 SYNC = ("/sync", "/sync/{path:path}")
 
 
-def app(engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSION_GRACE_S) -> Starlette:
+def app(
+    engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSION_GRACE_S, token_file: Path | None = None
+) -> Starlette:
     """Serve the documents of an open engine: `/sync/<namespace>/<document>` for websocket peers, `/sync` for Hocuspocus
     connections of several documents, and HTTP at `/documents` and beside it (`/openapi.json` lists it).
 
     Mountable below any path. `origins`: web origins whose pages may connect besides this machine's and this host's own.
-    `grace_s`: how long the session of a dropped connection can be resumed. Close the engine after the server.
+    `grace_s`: how long the session of a dropped connection can be resumed. `token_file`: the
+    keys of `accordant token`; without one names are asserted. Close the engine after the server.
     """
-    door = Door(origins)
+    if token_file is not None:
+        be_discreet()
+    door = Door(origins, None if token_file is None else Tokens(token_file))
     sync = SyncEndpoint(engine, door, grace_s)
     http = HttpApi(engine, door, sync.peers)
     routes = [*http.routes(), *(WebSocketRoute(path, sync) for path in SYNC)]
@@ -61,6 +70,7 @@ class SyncEndpoint:
         self._rooms = Rooms()
         self._seats = Seats(engine.store, grace_s)
         self._patience = Patience()
+        self._stays = Stays(door)
 
     def peers(self) -> int:
         """How many peers are in rooms."""
@@ -93,15 +103,21 @@ class SyncEndpoint:
         """By address and first frame: one document, or a Hocuspocus connection of several."""
         try:
             key = document_key(scope, "sync") if has_document(scope) else None
-            principal = self._door.principal(scope)
+            principal = self._door.principal(scope) if self._door.shows_token(scope) else None
+            if key is not None and principal is not None:
+                _check_covers(principal, key)
         except AccordantError as error:
-            channel.close(int(CloseCode.ADDRESS), close_reason(error))
+            code = CloseCode.UNAUTHENTICATED if isinstance(error, Denied) else CloseCode.ADDRESS
+            channel.close(int(code), close_reason(error))
+            return
+        if principal is None and await opening.wait() and not opening.is_hocuspocus():
+            channel.close(int(CloseCode.UNAUTHENTICATED), "no_token: a token is needed here")
             return
         if key is None and await opening.wait() and not opening.is_over and not opening.is_hocuspocus():
             reason = "bad_name: the path names no document, and the first frame none either"
             channel.close(int(CloseCode.ADDRESS), reason)
             return
-        if key is None or await self._plain(key, principal, channel, opening):
+        if key is None or principal is None or await self._plain(key, principal, channel, opening):
             socket = HocuspocusSocket(scope, channel, key, self._door.present, self._document)
             opening.pass_to(socket)
             await socket.serve()
@@ -112,15 +128,17 @@ class SyncEndpoint:
         room = self._rooms.enter(host, peer)
         try:
             agent, machine = principal.agent or ANONYMOUS, PeerSession(principal.grant.is_read_only)
-            connection = Connection(channel, peer, room, self._seats, self._patience, key, agent, machine)
+            connection = Connection(channel, peer, room, self._seats, self._patience, key, agent, machine, principal)
             if not await opening.wait(FIRST_FRAME_WAIT_S):
-                await connection.speak_first()
+                if principal.grant.reads_everything:
+                    await connection.speak_first()
                 await opening.wait()
             if opening.is_hocuspocus():
                 return True
             connection.begin()
             opening.pass_to(connection)
-            await connection.serve()
+            with self._stays.staying(principal, channel):
+                await connection.serve()
             return False
         finally:
             self._rooms.leave(room, peer)
@@ -129,13 +147,21 @@ class SyncEndpoint:
         self, key: DocumentKey, principal: Principal, session: HocuspocusSession, channel: Line
     ) -> None:
         """One document of a Hocuspocus connection."""
+        _check_covers(principal, key)
         host, peer = await self._engine.host(key), Peer(channel)
         room = self._rooms.enter(host, peer)
         try:
             agent = principal.agent or ANONYMOUS
-            connection = Connection(channel, peer, room, self._seats, self._patience, key, agent, session)
+            connection = Connection(channel, peer, room, self._seats, self._patience, key, agent, session, principal)
             connection.begin()
             channel.pass_to(connection)
-            await connection.serve()
+            with self._stays.staying(principal, channel):
+                await connection.serve()
         finally:
             self._rooms.leave(room, peer)
+
+
+def _check_covers(principal: Principal, key: DocumentKey) -> None:
+    """The same answer whether the document exists or not."""
+    if not principal.grant.covers(key):
+        raise Denied("this document is not granted to you", code="no_grant")

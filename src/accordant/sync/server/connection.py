@@ -27,8 +27,8 @@ from accordant.sync.server.rooms import Room
 from accordant.sync.server.seats import Seat, Seats
 from accordant.sync.session import PeerSession
 from accordant.sync.wire import SyncStep1, encode_message
-from accordant.types.entries import Auth
-from accordant.types.errors import AccordantError, Invalid
+from accordant.types.access import Principal
+from accordant.types.errors import AccordantError, Denied, Invalid
 from accordant.types.limits import (
     ANSWER_BYTES_MAX,
     CALLS_IN_FLIGHT_MAX,
@@ -41,6 +41,7 @@ from accordant.types.namespaces import DocumentKey
 __all__ = ["Connection"]
 
 logger = logging.getLogger("accordant.sync")
+_REPLICATES = (acts.Listen, acts.Answer, acts.AskForNews, acts.Relay, acts.ShowAwareness)
 
 
 class Connection:
@@ -56,6 +57,7 @@ class Connection:
         key: DocumentKey,
         agent: str,
         machine: PeerSession | None = None,
+        principal: Principal | None = None,
     ) -> None:
         self._channel = channel
         self._peer = peer
@@ -63,6 +65,7 @@ class Connection:
         self._seats = seats
         self._key = key
         self._agent = agent
+        self._principal = principal or Principal(agent)
         self._machine = PeerSession() if machine is None else machine
         self._has_asked = False
         self._patience = patience
@@ -178,6 +181,9 @@ class Connection:
 
     def _carry_out(self, actions: Sequence[acts.Action]) -> None:
         for action in actions:
+            if isinstance(action, _REPLICATES) and not self._principal.grant.reads_everything:
+                self._peer.close(CloseCode.REFUSED, "partial_reader: a replica holds all regions; use calls or HTTP")
+                return
             match action:
                 case acts.Apply(update, catches_up):
                     self._apply(update, catches_up)
@@ -275,8 +281,11 @@ class Connection:
     async def _join(self, read_only: bool) -> list[acts.Action]:
         """Sessions of ordinary peers share their name: one person's tabs and reconnects do not end each other."""
         self._peer.session = uuid.uuid4().hex  # set before the call, so that a cancelled join is left again
-        join = Join(self._peer.session, self._agent, auth=Auth.ASSERTED, shared=True, read_only=read_only)
+        who = self._principal
+        read_only = read_only or who.grant.is_read_only
+        join = Join(self._peer.session, self._agent, who.roles, who.auth, True, None, read_only, who.grant)
         try:
+            self._check_replica()
             await self._host.call(join)
         except AccordantError as error:
             return self._machine.turned_away(error)
@@ -284,7 +293,7 @@ class Connection:
 
     async def _greet(self, hello: Hello) -> list[acts.Action]:
         try:
-            self._seat, welcome = await self._seats.take(self._host, self._key, hello, self._peer)
+            self._seat, welcome = await self._seats.take(self._host, self._key, hello, self._peer, self._principal)
         except AccordantError as error:
             return self._machine.turned_away(error)
         self._agent, self._peer.is_member = hello.agent, True
@@ -314,6 +323,12 @@ class Connection:
             await self._host.call(Tick())  # answered when all that was judged before it is durable
             if self._host.machine is machine:  # otherwise something of it was thrown away
                 return state_vector
+
+    def _check_replica(self) -> None:
+        """A Yjs replica holds the whole document."""
+        if not self._principal.grant.reads_everything:
+            text = "this token reads some regions only, and a replica holds all: use calls or HTTP"
+            raise Denied(text, code="partial_reader")
 
     def _listen(self) -> None:
         """From now on the peer gets what changes; whatever was durable before is in its step 2."""

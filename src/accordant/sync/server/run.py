@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import uvicorn
 
@@ -24,16 +25,18 @@ RECEIVE_BYTES_MAX = 4 * FRAME_BYTES_MAX
 """Above our own bound, so that a frame beyond that is answered with our close code, which says not to repeat it."""
 
 
-async def run(engine: Engine, host: str, port: int, on_listening: Callable[[str, int], None]) -> None:
+async def run(
+    engine: Engine, host: str, port: int, on_listening: Callable[[str, int], None], token_file: Path | None = None
+) -> None:
     """Serve an open engine until SIGINT or SIGTERM; then finish what was begun. Port 0: any free one.
 
     Calls `on_listening(host, port)` once connections are accepted. Raises `Invalid` for an address that others can reach,
     and `NoAuthority` when the port is taken.
     """
-    listener = listen(host, port)
+    listener = listen(host, port, has_tokens=token_file is not None)
     with contextlib.closing(listener):
         config = uvicorn.Config(
-            app(engine),
+            app(engine, token_file=token_file),
             ws=DirectProtocol,
             ws_max_size=RECEIVE_BYTES_MAX,
             ws_per_message_deflate=False,  # costs more time than loopback bytes, and memory per peer
@@ -50,12 +53,12 @@ async def run(engine: Engine, host: str, port: int, on_listening: Callable[[str,
             await server.serve(sockets=[listener])
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on an address of this machine alone."""
-    if not is_loopback(host):
+def listen(host: str, port: int, *, has_tokens: bool = False) -> socket.socket:
+    """A listening socket; with tokens on any address, without on one of this machine alone."""
+    if not has_tokens and not is_loopback(host):
         raise Invalid(
-            f"{host} can be reached by others, and there are no tokens yet that would tell them apart: "
-            "serve on 127.0.0.1, and let others in through a proxy that knows them",
+            f"{host} can be reached by others, and there are no tokens that would tell them apart: "
+            "serve on 127.0.0.1, or with --token-file",
             code="not_loopback",
             host=host,
         )

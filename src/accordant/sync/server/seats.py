@@ -19,9 +19,9 @@ from accordant.engine.stores.contract import Store
 from accordant.sync.closing import CloseCode
 from accordant.sync.messages import Hello, Resume, Welcome
 from accordant.sync.server.peer import Peer
+from accordant.types.access import Principal
 from accordant.types.commands import Committed, Submission
-from accordant.types.entries import Auth
-from accordant.types.errors import AccordantError, Fenced
+from accordant.types.errors import AccordantError, Denied, Fenced
 from accordant.types.limits import SESSION_GRACE_S, SESSIONS_LAPSED_KEPT, SUBMISSIONS_REMEMBERED
 from accordant.types.namespaces import DocumentKey
 
@@ -31,10 +31,11 @@ __all__ = ["Seat", "Seats"]
 class Seat:
     """One session of one of our clients, with or without a connection."""
 
-    def __init__(self, host: DocumentHost, port: EmbeddedPort, joined: Joined) -> None:
+    def __init__(self, host: DocumentHost, port: EmbeddedPort, joined: Joined, token: str | None = None) -> None:
         self.host = host
         self.port = port
         self.joined = joined
+        self.token = token
         self.secret = secrets.token_urlsafe(24)
         self.peer: Peer | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -88,13 +89,20 @@ class Seats:
         self._lapsed: OrderedDict[str, None] = OrderedDict()
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def take(self, host: DocumentHost, key: DocumentKey, hello: Hello, peer: Peer) -> tuple[Seat, Welcome]:
+    async def take(
+        self, host: DocumentHost, key: DocumentKey, hello: Hello, peer: Peer, principal: Principal | None = None
+    ) -> tuple[Seat, Welcome]:
         """Resume the seat that this hello claims, or begin a new session. Raises what `Engine.open` raises, and
         `Fenced` when the claimed session was ended by somebody."""
+        principal = principal or Principal(None)
+        if principal.token is not None and hello.agent != principal.agent:
+            raise Denied("the token belongs to another agent", code="not_your_name")
         seat = self._resumed(host, hello, hello.resume) if hello.resume is not None else None
+        if seat is not None and seat.token != principal.token:
+            seat = None  # what another token granted is not this one's
         resumed = seat is not None
         if seat is None:
-            seat = await self._begin(host, key, hello)
+            seat = await self._begin(host, key, hello, principal)
         if seat.timer is not None:
             seat.timer.cancel()
             seat.timer = None
@@ -136,17 +144,19 @@ class Seats:
             raise Fenced("this session was ended: fenced, replaced, or its lease ran out")
         return seat
 
-    async def _begin(self, host: DocumentHost, key: DocumentKey, hello: Hello) -> Seat:
+    async def _begin(self, host: DocumentHost, key: DocumentKey, hello: Hello, principal: Principal) -> Seat:
+        grant, roles = principal.grant, hello.roles if principal.token is None else principal.roles
+        read_only = hello.read_only or grant.is_read_only
         if hello.schema is not None and hello.schema.regions:
-            await host.call(Declare(hello.schema, hello.agent, trusted=False))
+            await host.call(Declare(hello.schema, hello.agent, trusted=False, grant=grant))
         session = uuid.uuid4().hex
-        join = Join(session, hello.agent, hello.roles, Auth.ASSERTED, hello.shared, hello.lease_ms, hello.read_only)
+        join = Join(session, hello.agent, roles, principal.auth, hello.shared, hello.lease_ms, read_only, grant)
         try:
             joined = await host.call(join)
         except asyncio.CancelledError:
             self._end(host, session)  # the connection went while its session began
             raise
-        seat = Seat(host, EmbeddedPort(host, self._store, key, hello.agent, joined), joined)
+        seat = Seat(host, EmbeddedPort(host, self._store, key, hello.agent, joined, grant), joined, principal.token)
         self._seats[session] = seat
         return seat
 

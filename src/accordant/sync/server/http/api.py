@@ -129,7 +129,9 @@ class HttpApi:
             case "contradictions":
                 return await self._contradictions.read(port, principal)
             case "events":
-                return await stream_events(self._engine, port, principal, request)
+                return await stream_events(
+                    self._engine, port, principal, request, lambda: self._door.is_good(principal)
+                )
         return await read_document(self._engine, port, target, principal, request)
 
     async def _list(self, request: Request) -> Response:

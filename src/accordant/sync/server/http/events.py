@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
@@ -34,7 +34,9 @@ TICK_S = 1.0
 """How soon a stream notices that its document was closed here."""
 
 
-async def stream_events(engine: Engine, port: EmbeddedPort, principal: Principal, request: Request) -> Response:
+async def stream_events(
+    engine: Engine, port: EmbeddedPort, principal: Principal, request: Request, may_stay: Callable[[], bool]
+) -> Response:
     """The stream, from `Last-Event-ID` or `?after=` on, from now on without either."""
     named = text_in(request, "regions")
     regions = None if named is None else frozenset(filter(None, named.split(",")))
@@ -50,7 +52,7 @@ async def stream_events(engine: Engine, port: EmbeddedPort, principal: Principal
         raise NoAuthority(f"{EVENT_STREAMS_MAX} event streams are open", code="too_many_streams", hint="close some")
     if after is not None:
         await _check_kept(engine, port, after)
-    return _Stream(engine, port.host, regions, port.version if after is None else after)
+    return _Stream(engine, port.host, regions, port.version if after is None else after, may_stay)
 
 
 async def _check_kept(engine: Engine, port: EmbeddedPort, after: int) -> None:
@@ -75,13 +77,21 @@ class _Stream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, engine: Engine, host: DocumentHost, regions: frozenset[str] | None, after: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        host: DocumentHost,
+        regions: frozenset[str] | None,
+        after: int,
+        may_stay: Callable[[], bool],
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._engine = engine
         self._host = host
         self._regions = regions
         self._told = after
+        self._may_stay = may_stay
         self._waiting: deque[Published] = deque()
         self._wake = asyncio.Event()
         self._lags = False
@@ -128,7 +138,7 @@ class _Stream(Response):
         async for text in self._missed():
             yield text
         quiet_s = 0.0
-        while not (self._host.is_closed or self._is_ending):
+        while not (self._host.is_closed or self._is_ending) and self._may_stay():
             while self._waiting:
                 if (told := self._text(self._waiting.popleft())) is not None:
                     quiet_s = 0.0

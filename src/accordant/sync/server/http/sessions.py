@@ -60,9 +60,18 @@ class HttpSessions:
     async def _begin(self, who: Who, host: DocumentHost, key: DocumentKey, principal: Principal) -> EmbeddedPort:
         session, agent = uuid.uuid4().hex, who[1]
         lease_ms = int(HTTP_SESSION_IDLE_S * 1000)
-        join = Join(session, agent, principal.roles, principal.auth, True, lease_ms, principal.grant.is_read_only)
+        join = Join(
+            session,
+            agent,
+            principal.roles,
+            principal.auth,
+            True,
+            lease_ms,
+            principal.grant.is_read_only,
+            principal.grant,
+        )
         joined = await host.call(join)
-        port = EmbeddedPort(host, self._engine.store, key, agent, joined)
+        port = EmbeddedPort(host, self._engine.store, key, agent, joined, principal.grant)
         self._known[who] = (host, port, session)
         while len(self._known) > HTTP_SESSIONS_MAX:
             oldest, (old_host, _, old) = self._known.popitem(last=False)
