@@ -23,6 +23,7 @@ from accordant.document.regions import (
 )
 from accordant.document.schema import schema_of
 from accordant.document.transaction import TransactionPort
+from accordant.types.commands import RefusedWrite
 from accordant.types.entries import Entry
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import REGION_NAME_CHARS_MAX
@@ -87,6 +88,30 @@ class Document:
     def schema(self) -> Schema:
         """The regions as declared."""
         return self._port.schema
+
+    # -- offline ----------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether the authority can be asked now. Always, in the process of the engine."""
+        return self._port.is_connected
+
+    @property
+    def pending(self) -> int:
+        """How many writes were made offline and wait to be merged."""
+        return self._port.pending
+
+    @property
+    def refused(self) -> Sequence[RefusedWrite]:
+        """Writes made offline that did not land when the server was back: each whole, with the typed error. Newest last."""
+        return self._port.refused
+
+    async def synced(self, timeout: float | None = None) -> int:  # noqa: ASYNC109 - the bound is part of the promise
+        """Wait, at most `timeout` seconds, until no write is pending; returns the newest version known.
+
+        Raises `NoAuthority` (code `timeout`). What was refused meanwhile is in `refused`.
+        """
+        return await self._port.synced(timeout)
 
     # -- regions by name --------------------------------------------------------------------------------------
 

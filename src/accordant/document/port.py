@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from accordant.types.commands import Committed, Question, ReadAnswer, Submission
+from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.namespaces import DocumentKey
 from accordant.types.regions import Schema
@@ -54,6 +54,21 @@ class Port(Protocol):
     @property
     def schema(self) -> Schema:
         """The regions, as the authority knows them."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the authority can be asked now."""
+
+    @property
+    def pending(self) -> int:
+        """How many writes made offline wait to be merged."""
+
+    @property
+    def refused(self) -> Sequence[RefusedWrite]:
+        """Writes made offline that did not land, and why."""
+
+    async def synced(self, timeout_s: float | None = None) -> int:
+        """Wait until nothing is pending; returns the newest version known. Raises `NoAuthority`, code `timeout`."""
 
     def new_op_id(self) -> str:
         """A fresh id for a submission: unique, so that a retry lands once."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from accordant.document.port import HistoryQuery, Port
-from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
+from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission, Write
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid
 from accordant.types.namespaces import DocumentKey
@@ -50,6 +50,25 @@ class TransactionPort:
     def schema(self) -> Schema:
         """The regions."""
         return self._port.schema
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the authority can be asked now."""
+        return self._port.is_connected
+
+    @property
+    def pending(self) -> int:
+        """How many writes made offline wait."""
+        return self._port.pending
+
+    @property
+    def refused(self) -> Sequence[RefusedWrite]:
+        """Writes made offline that did not land."""
+        return self._port.refused
+
+    async def synced(self, timeout_s: float | None = None) -> int:
+        """Wait until nothing is pending."""
+        return await self._port.synced(timeout_s)
 
     def new_op_id(self) -> str:
         """A fresh id."""

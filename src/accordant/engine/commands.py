@@ -102,7 +102,7 @@ class Update:
 
     `catches_up`: everything that the peer has and the document lacked, perhaps of another tab of its agent. `decoded`: the same
     update, strictly decoded already. `is_trial`: several updates as one, or one out of turn; when it is refused nothing is
-    recorded, and whoever tried judges them one by one.
+    recorded, and whoever tried judges them one by one. `op_id`: the same id lands once, and answers with its version.
     """
 
     session: str
@@ -110,6 +110,8 @@ class Update:
     catches_up: bool = False
     decoded: Decoded | None = field(default=None, compare=False, repr=False)
     is_trial: bool = False
+    op_id: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

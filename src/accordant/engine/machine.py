@@ -8,6 +8,7 @@ log. When pycrdt breaks, or does something other than what was judged, `LiveStat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from accordant.engine import gate, grants
@@ -278,6 +279,9 @@ class Machine:
 
     def _update(self, command: Update, now: int, effects: Effects) -> int:
         session = self._living(command.session, now)
+        landed = None if command.op_id is None else self.state.op_ids.get(command.op_id)
+        if landed is not None:
+            return landed
         try:
             plan = gate.check(
                 self.state.ledger,
@@ -311,6 +315,8 @@ class Machine:
         if not command.catches_up:
             self._bind(session, plan.fresh_clients, now, effects)
         entry = self._entry(EntryKind.WRITE, session, now, ops=_records(plan), update=emitted)
+        if command.op_id is not None or command.why is not None:
+            entry = replace(entry, op_id=command.op_id, why=command.why)
         gate.absorb(self.state.ledger, own, entry.offset, entry.actor, None)
         self.state.record(entry, own)
         self._emit(Commit(entry), effects)

@@ -24,13 +24,23 @@ from enum import Enum
 from typing import Any
 
 from accordant.sync.closing import CloseCode, close_code
-from accordant.sync.messages import Hello, Method, Resume, Welcome
-from accordant.sync.wire import Own, OwnType, decode_frame, encode_message
-from accordant.types.errors import AccordantError, Fenced, Invalid, NoAuthority, StoreError, WireError
+from accordant.sync.messages import REPLICA, Hello, Method, Resume, Welcome
+from accordant.sync.wire import Own, OwnType, SyncStep2, SyncUpdate, decode_frame, encode_message
+from accordant.types.errors import AccordantError, EpochChanged, Fenced, Invalid, NoAuthority, StoreError, WireError
 from accordant.types.limits import ANSWER_BYTES_MAX, CALLS_UNANSWERED_MAX, FRAME_BYTES_MAX
 from accordant.types.regions import Schema
 
-__all__ = ["ClientAction", "ClientSession", "ClientState", "Fail", "Resolve", "Stop", "Transmit", "Welcomed"]
+__all__ = [
+    "ClientAction",
+    "ClientSession",
+    "ClientState",
+    "Fail",
+    "Replicate",
+    "Resolve",
+    "Stop",
+    "Transmit",
+    "Welcomed",
+]
 
 
 class ClientState(Enum):
@@ -51,9 +61,19 @@ class Transmit:
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The session is ready."""
+    """The session is ready. `is_same_document`: it has the past that this session knew. `may_replicate`: may send Step 1."""
 
     resumed: bool
+    is_same_document: bool = True
+    may_replicate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Replicate:
+    """What a replica is to take in. `is_whole`: everything that it lacked, as its Step 1 asked."""
+
+    update: bytes
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +99,7 @@ class Stop:
     error: AccordantError
 
 
-ClientAction = Transmit | Welcomed | Resolve | Fail | Stop
+ClientAction = Transmit | Welcomed | Replicate | Resolve | Fail | Stop
 
 
 class ClientSession:
@@ -126,8 +146,10 @@ class ClientSession:
         actions: list[ClientAction] = []
         try:
             for message in decode_frame(frame, ANSWER_BYTES_MAX, ANSWER_BYTES_MAX):
-                if isinstance(message, Own):  # Yjs messages are for peers that hold a replica; a handle does not
+                if isinstance(message, Own):
                     actions += self._own(message)
+                elif isinstance(message, SyncStep2 | SyncUpdate):
+                    actions.append(Replicate(message.update, isinstance(message, SyncStep2)))
         except AccordantError as error:
             return actions + self.end(WireError(f"the server broke the protocol: {error.message}", code=error.code))
         return actions
@@ -210,11 +232,17 @@ class ClientSession:
         return [Resolve(call, body.get("body")) if kind is OwnType.RESULT else Fail(call, _error_in(body))]
 
     def _welcomed(self, welcome: Welcome) -> list[ClientAction]:
-        self.state = ClientState.READY
+        self.state, known = ClientState.READY, self.welcome
+        same = known is None or (known.incarnation == welcome.incarnation and welcome.version >= self.version)
         self.version = max(self.version, welcome.version) if welcome.resumed else welcome.version
         self.welcome, self.schema = welcome, welcome.schema
+        # What was made on another document's past is not sent into this one's.
+        old = [] if same else [call for call, (method, _) in self._unanswered.items() if method is Method.MERGE]
+        for call in old:
+            del self._unanswered[call]
+        lost = [Fail(call, EpochChanged("the document was created anew or restored meanwhile")) for call in old]
         again = [Transmit(frame) for _, frame in self._unanswered.values()]
-        return [Welcomed(welcome.resumed), *again]
+        return [Welcomed(welcome.resumed, same, REPLICA in welcome.capabilities), *lost, *again]
 
     def _turned_away(self, error: AccordantError) -> list[ClientAction]:
         """For good, unless we were in before and the authority is only unavailable: the close code will say the same."""

@@ -5,6 +5,7 @@ Pure. Reading raises only `AccordantError`s (`Invalid` for a body that does not 
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ from accordant.types.limits import (
     INTEGER_MAX,
     REGION_NAME_CHARS_MAX,
     REGIONS_OPEN_MAX,
+    WHY_CHARS_MAX,
 )
 from accordant.types.namespaces import segment
 from accordant.types.readings import Token
@@ -30,6 +32,7 @@ __all__ = [
     "ACK",
     "CAPABILITIES",
     "PROTOCOL_VERSION",
+    "REPLICA",
     "Acknowledged",
     "Hello",
     "Method",
@@ -44,6 +47,8 @@ __all__ = [
     "entries_to_json",
     "history_from_json",
     "history_to_json",
+    "merge_from_json",
+    "merge_to_json",
     "question_from_json",
     "question_to_json",
     "refusal_to_json",
@@ -51,7 +56,10 @@ __all__ = [
 
 PROTOCOL_VERSION = 1
 ACK = "ack"
-CAPABILITIES = frozenset((ACK, "awareness", "calls", "refusal"))
+REPLICA = "replica"
+"""The whole document may be read: a client may send Step 1, and `merge`."""
+
+CAPABILITIES = frozenset((ACK, "awareness", "calls", "refusal", REPLICA))
 """What this implementation speaks beyond y-protocols. Other names in a hello or welcome mean nothing here."""
 
 ROLES_MAX = 64
@@ -65,6 +73,7 @@ class Method(StrEnum):
     ASK = "ask"
     TURN = "turn"
     SUBMIT = "submit"
+    MERGE = "merge"
     HISTORY = "history"
     OUTLINE = "outline"
     CLOSE = "close"
@@ -322,6 +331,25 @@ def committed_from_json(body: Any) -> Committed:
             read = tuple(None if answer is None else answer_from_json(answer) for answer in answers)
             return Committed(version, tuple(tuple(map(str, one)) for one in refs), duplicate, read)
     raise _misfit("not the outcome of a submission")
+
+
+def merge_to_json(update: bytes, op_id: str, why: str | None) -> dict[str, Any]:
+    """As JSON values."""
+    return {"update": base64.b64encode(update).decode(), "op_id": op_id, "why": why}
+
+
+def merge_from_json(body: Mapping[str, Any]) -> tuple[bytes, str, str | None]:
+    """The update, op id and reason of `merge_to_json`; raises `Invalid`."""
+    match body:
+        case {"update": str(update), "op_id": str(op_id)} if 0 < len(op_id) <= 128:
+            why = body.get("why")
+            if why is not None and not (isinstance(why, str) and len(why) <= WHY_CHARS_MAX):
+                raise _misfit(f"why is a text of at most {WHY_CHARS_MAX} characters")
+            try:
+                return base64.b64decode(update, validate=True), op_id, why
+            except ValueError as error:
+                raise _misfit("an update is base64") from error
+    raise _misfit("a merge has an update and an op id")
 
 
 _TEXT_CONDITIONS = ("path", "actor", "kind", "outcome")

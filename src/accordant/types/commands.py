@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from accordant.types.errors import Invalid
+from accordant.types.errors import AccordantError, Invalid
 from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
 from accordant.types.readings import Basis, Token
 from accordant.types.regions import OPERATIONS, Kind
 from accordant.types.values import is_text
 
-__all__ = ["Committed", "Question", "ReadAnswer", "Submission", "Write"]
+__all__ = ["Committed", "Question", "ReadAnswer", "RefusedWrite", "Submission", "Write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +160,20 @@ class Committed:
     """A submission that landed, durably, at `version` (its log offset). `refs`: one list per write (log items, tags).
 
     `duplicate`: this op id had landed before, at that version; nothing was done twice. `answers`: for a guarded write,
-    the fresh reading of its path, so that a writer can go on without reading again.
+    the fresh reading of its path, so that a writer can go on without reading again. `pending`: made offline, at version 0;
+    it merges when the server is back, and `refs` are not the ones that it will have.
     """
 
     version: int
     refs: tuple[tuple[str, ...], ...] = ()
     duplicate: bool = False
     answers: tuple[ReadAnswer | None, ...] = ()
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedWrite:
+    """A write made offline that did not land: the submission, whole, and the error that says why."""
+
+    submission: Submission
+    error: AccordantError

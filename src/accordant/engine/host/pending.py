@@ -73,7 +73,7 @@ class Batch:
 
 def decoded(command: Command) -> Decoded | None:
     """An update that may be combined with its neighbours, decoded; None for one that has to be judged by itself."""
-    if not isinstance(command, Update) or command.catches_up or getattr(command, "op_id", None) is not None:
+    if not isinstance(command, Update) or command.catches_up or command.op_id is not None:
         return None
     try:
         return decode_update(command.update)

@@ -8,11 +8,11 @@ from typing import Any
 
 from accordant.document.port import HistoryQuery
 from accordant.engine import grants
-from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit
+from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit, Update
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.stores.contract import AuditQuery, Store
 from accordant.types.access import EVERYTHING, Grant
-from accordant.types.commands import Committed, Question, ReadAnswer, Submission
+from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, NoAuthority
 from accordant.types.namespaces import DocumentKey
@@ -72,6 +72,30 @@ class EmbeddedPort:
         """The token of something that this session reads at this version."""
         return Token(self._joined.epoch, self._joined.incarnation, version, self._joined.generation)
 
+    @property
+    def grant(self) -> Grant:
+        """What this session may do."""
+        return self._grant
+
+    @property
+    def is_connected(self) -> bool:
+        """Always: the authority is here."""
+        return True
+
+    @property
+    def pending(self) -> int:
+        """Nothing waits: writes are answered by the authority."""
+        return 0
+
+    @property
+    def refused(self) -> Sequence[RefusedWrite]:
+        """Nothing is written offline."""
+        return ()
+
+    async def synced(self, timeout_s: float | None = None) -> int:
+        """All that was written here is durable."""
+        return self.version
+
     def new_op_id(self) -> str:
         """A random id."""
         return uuid.uuid4().hex
@@ -99,6 +123,11 @@ class EmbeddedPort:
         """Land the writes. Cancelling the caller does not undo a write that was judged already."""
         committed: Committed = await self._host.call(Submit(self._joined.session, submission))
         return committed
+
+    async def merge(self, update: bytes, op_id: str, why: str | None) -> int:
+        """Land a Yjs update of this session; returns the version that holds it. The same op id lands once."""
+        version: int = await self._host.call(Update(self._joined.session, update, op_id=op_id, why=why))
+        return version
 
     async def history(self, query: HistoryQuery) -> Sequence[Entry]:
         """By the store's index; of what the grant does not let read, nothing is shown."""

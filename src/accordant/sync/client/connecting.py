@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from accordant.document.document import Document
 from accordant.sync.client.connection import Connection
+from accordant.sync.client.offline import Offline
 from accordant.sync.client.port import WebsocketPort
 from accordant.sync.messages import Hello
 from accordant.types.errors import Invalid
@@ -22,12 +23,15 @@ D = TypeVar("D", bound=Document)
 class Connecting(Generic[D]):
     """What `connect` returns: `await` it for the handle, or enter it with `async with`, which closes the handle."""
 
-    def __init__(self, cls: type[D], url: str, key: DocumentKey, hello: Hello, token: str | None) -> None:
+    def __init__(
+        self, cls: type[D], url: str, key: DocumentKey, hello: Hello, token: str | None, offline: bool
+    ) -> None:
         self._cls = cls
         self._url = url
         self._key = key
         self._hello = hello
         self._token = token
+        self._offline = offline
         self._handle: D | None = None
 
     def __await__(self) -> Generator[Any, None, D]:
@@ -44,7 +48,7 @@ class Connecting(Generic[D]):
             await self._handle.close()
 
     async def _open(self) -> D:
-        connection = Connection(self._url, self._hello, self._token)
+        connection = Connection(self._url, self._hello, self._token, Offline() if self._offline else None)
         await connection.open()
         return self._cls(WebsocketPort(connection, self._key, self._hello.agent, self._cls.__schema__))
 
@@ -62,6 +66,7 @@ def connect(
     read_only: bool = False,
     lease_s: float | None = None,
     token: str | None = None,
+    offline: bool = True,
 ) -> Connecting[D]: ...
 
 
@@ -78,6 +83,7 @@ def connect(
     read_only: bool = False,
     lease_s: float | None = None,
     token: str | None = None,
+    offline: bool = True,
 ) -> Connecting[Document]: ...
 
 
@@ -93,13 +99,15 @@ def connect(
     read_only: bool = False,
     lease_s: float | None = None,
     token: str | None = None,
+    offline: bool = True,
 ) -> Connecting[Any]:
     """The same handle as `Engine.open` gives, on a document of the server at `url` (`ws://127.0.0.1:8765`).
 
-    Arguments mean what they mean there; `token` is what `accordant token new` printed. The
-    server answers reads and writes; while it cannot be reached they raise
-    `NoAuthority` at once, and the handle reconnects by itself. A reconnect within the server's grace time resumes the session,
-    so that readings stay good and a write whose answer was lost lands once. Opening raises `NoAuthority`, `Invalid`.
+    Arguments mean what they mean there; `token` is what `accordant token new` printed. The server answers reads and writes.
+    While it cannot be reached the handle reconnects by itself: guarded fields raise `NoAuthority` at once; texts, logs, sets,
+    counters and maps are read from a local replica, and written to it (`doc.pending` of them wait; `await doc.synced()`), unless
+    `offline=False`. A reconnect within the server's grace time resumes the session, so that readings stay good and a write whose
+    answer was lost lands once. Opening raises `NoAuthority`, `Invalid`.
     """
     cls: type[Any] = Document if document is None else document
     if not (isinstance(cls, type) and issubclass(cls, Document)):
@@ -118,4 +126,4 @@ def connect(
     lease_ms = None if lease_s is None else int(lease_s * 1000)
     schema = cls.__schema__ if cls.__schema__.regions else None
     hello = Hello(segment(agent), frozenset(map(segment, roles)), shared, lease_ms, schema, None, read_only)
-    return Connecting(cls, f"{url.rstrip('/')}/sync/{path}", key, hello, token)
+    return Connecting(cls, f"{url.rstrip('/')}/sync/{path}", key, hello, token, offline)

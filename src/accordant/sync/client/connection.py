@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,9 +17,22 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
-from accordant.sync.client_session import ClientAction, ClientSession, Fail, Resolve, Stop, Transmit, Welcomed
-from accordant.sync.messages import Hello, Method
-from accordant.types.errors import AccordantError, Invalid, NoAuthority
+from accordant.engine.crdt import ReplicaBroken
+from accordant.sync.client.offline import Offline
+from accordant.sync.client_session import (
+    ClientAction,
+    ClientSession,
+    ClientState,
+    Fail,
+    Replicate,
+    Resolve,
+    Stop,
+    Transmit,
+    Welcomed,
+)
+from accordant.sync.messages import Hello, Method, merge_to_json
+from accordant.sync.wire import SyncStep1, encode_message
+from accordant.types.errors import AccordantError, Fenced, Invalid, NoAuthority, StoreError
 from accordant.types.limits import (
     ANSWER_BYTES_MAX,
     CLOSE_TIMEOUT_S,
@@ -32,14 +45,20 @@ from accordant.types.limits import (
 
 __all__ = ["Connection"]
 
+RETIRED_RETRIES = 3
+"""Times in a row that everything is written anew because the client id was retired meanwhile."""
+
 logger = logging.getLogger("accordant.sync")
 
 
 class Connection:
     """One session's way to the server, over as many websockets as it takes. One event loop; not for several threads."""
 
-    def __init__(self, url: str, hello: Hello, token: str | None = None) -> None:
+    def __init__(self, url: str, hello: Hello, token: str | None = None, offline: Offline | None = None) -> None:
         self.session = ClientSession(hello)
+        self.offline = offline
+        self._draining: asyncio.Task[None] | None = None
+        self._drained = asyncio.Event()
         self._url = url
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._socket: ClientConnection | None = None
@@ -76,9 +95,79 @@ class Connection:
             self._waiting.pop(call, None)
             self.session.forget(call)
 
+    # -- what was written offline -------------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the authority can be asked now."""
+        return self.session.state is ClientState.READY
+
+    async def drained(self, timeout_s: float | None) -> None:
+        """Wait until no write waits. Raises `NoAuthority`, code `timeout`, and what ended the session."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.offline is not None and self.offline.pending:
+                    self._drained.clear()
+                    await self._drained.wait()
+        except TimeoutError as error:
+            waiting = 0 if self.offline is None else self.offline.pending
+            raise NoAuthority(f"{waiting} writes still wait for the server", code="timeout") from error
+
+    def _replicate(self, update: bytes, is_whole: bool) -> None:
+        offline = self.offline
+        if offline is None:
+            return
+        try:
+            if not is_whole:
+                offline.changed(update)
+                return
+            offline.synced(update)
+        except ReplicaBroken:
+            logger.exception("%s: the replica could not take in what the server sent; it is filled anew", self._url)
+            offline.refill()
+            self._spawn(self._transmit(encode_message(SyncStep1(offline.replica.state_vector()))))
+            return
+        self.drain()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    def drain(self) -> None:
+        """Send what waits, one after another, unless that is under way."""
+        if self.offline is not None and self.offline.pending and (self._draining is None or self._draining.done()):
+            self._draining = asyncio.create_task(self._drain(self.offline))
+
+    async def _drain(self, offline: Offline) -> None:
+        retired = 0
+        while self.is_ready and offline.has_synced and (intention := offline.first) is not None:
+            submission, update = intention.submission, intention.update
+            try:
+                if update is not None:
+                    body = merge_to_json(update, submission.op_id, submission.why)
+                    version = (await self.call(Method.MERGE, body))["version"]
+                    self.session.version = max(self.session.version, int(version))
+                offline.landed(intention)
+            except (NoAuthority, StoreError):
+                await asyncio.sleep(RECONNECT_DELAY_S)  # the same op id, again, as soon as somebody answers
+            except Fenced as error:
+                offline.give_up(error)
+            except AccordantError as error:
+                if error.code == "retired_client" and retired < RETIRED_RETRIES:
+                    retired += 1
+                    offline.begin_anew()
+                else:
+                    offline.turned_down(intention, error)
+            self._drained.set()
+        self._drained.set()
+
     async def close(self, reason: AccordantError | None = None) -> None:
         """Let go of the socket; the session ends with `reason`. Idempotent."""
         self._carry_out(self.session.end(reason or NoAuthority("this handle was closed", code="closed")))
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.gather(self._draining, return_exceptions=True)
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -183,10 +272,20 @@ class Connection:
                     self._settle(self._waiting.get(call), body, None)
                 case Fail(call, error):
                     self._settle(self._waiting.get(call), None, error)
-                case Welcomed(resumed):
+                case Replicate(update, is_whole):
+                    self._replicate(update, is_whole)
+                case Welcomed(resumed, is_same, may_replicate):
+                    if self.offline is not None:
+                        self.offline.rejoined(is_same)
+                        self._drained.set()
+                        if may_replicate:
+                            frames.append(encode_message(SyncStep1(self.offline.replica.state_vector())))
                     logger.debug("%s: %s", self._url, "resumed" if resumed else "joined")
                     self._settle(self._welcomed, None, None)
                 case Stop(error):
+                    if self.offline is not None:
+                        self.offline.give_up(error)
+                        self._drained.set()
                     self._settle(self._welcomed, None, error)
         return frames
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accordant.document.port import HistoryQuery
 from accordant.sync.client.connection import Connection
+from accordant.sync.client.offline import Offline
+from accordant.sync.client.replica import can_wait
 from accordant.sync.messages import (
     Method,
     answer_from_json,
@@ -16,14 +19,16 @@ from accordant.sync.messages import (
     history_to_json,
     question_to_json,
 )
-from accordant.types.commands import Committed, Question, ReadAnswer, Submission
+from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Fenced, WireError
 from accordant.types.namespaces import DocumentKey
+from accordant.types.readings import Token
 from accordant.types.regions import Kind, Schema
 
 __all__ = ["WebsocketPort"]
 
+logger = logging.getLogger("accordant.sync")
 ENDED = "this session has ended: its generation was fenced, replaced, closed or ran out"
 
 
@@ -65,12 +70,37 @@ class WebsocketPort:
         regions = dict(known.regions) | dict(self._declared.regions)
         return Schema(self._declared.name if self._declared.regions else known.name, regions, is_open=not regions)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be asked now."""
+        return self._connection.is_ready
+
+    @property
+    def pending(self) -> int:
+        """How many writes made offline wait."""
+        offline = self._connection.offline
+        return 0 if offline is None else offline.pending
+
+    @property
+    def refused(self) -> Sequence[RefusedWrite]:
+        """Writes made offline that did not land."""
+        offline = self._connection.offline
+        return () if offline is None else tuple(offline.refused)
+
+    async def synced(self, timeout_s: float | None = None) -> int:
+        """Wait until nothing is pending."""
+        await self._connection.drained(timeout_s)
+        return self.version
+
     def new_op_id(self) -> str:
         """A random id."""
         return uuid.uuid4().hex
 
     async def ask(self, question: Question) -> ReadAnswer:
-        """Read at the server."""
+        """Read at the server; while it cannot be reached, mergeable regions in the local replica."""
+        offline = self._away(question.kind)
+        if offline is not None and question.at_least is None:
+            return self._local(offline, question)
         return answer_from_json(await self._call(Method.ASK, question_to_json(question)))
 
     async def turn(self, question: Question) -> ReadAnswer:
@@ -78,7 +108,14 @@ class WebsocketPort:
         return answer_from_json(await self._call(Method.TURN, question_to_json(question)))
 
     async def submit(self, submission: Submission) -> Committed:
-        """Land the writes at the server. Cancelling the caller does not undo a write that was sent."""
+        """Land the writes at the server. Cancelling the caller does not undo a write that was sent. While the server cannot
+        be reached, writes that merge whenever they arrive are kept, and answered as pending."""
+        offline = None if submission.derived_from else self._away(*(write.kind for write in submission.writes))
+        if offline is not None and can_wait(submission.writes):
+            offline.write(submission)
+            if self._connection.is_ready:
+                self._connection.drain()
+            return _with_refs(Committed(0, pending=True), submission)
         committed = committed_from_json(await self._call(Method.SUBMIT, submission.to_json()))
         session = self._connection.session
         session.version = max(session.version, committed.version)
@@ -99,6 +136,10 @@ class WebsocketPort:
         """End the session; an unreachable server ends it when its grace time is over."""
         if self._closed:
             return
+        if self.pending:
+            logger.warning(
+                "%s: closed by %s while %d offline writes wait; they are lost", self._key, self._agent, self.pending
+            )
         try:
             await self._call(Method.CLOSE, {})
         except AccordantError:  # ended already, or nobody is there to be told
@@ -106,6 +147,23 @@ class WebsocketPort:
         finally:
             self._closed = True
             await self._connection.close(Fenced(ENDED))
+
+    def _away(self, *kinds: Kind) -> Offline | None:
+        """The replica, when it is to be asked: nobody can be reached, or own writes are still on their way. What is answered
+        by the authority alone never is."""
+        offline, session = self._connection.offline, self._connection.session
+        if offline is None or self._closed or session.ended is not None or any(kind.is_guarded for kind in kinds):
+            return None
+        if self._connection.is_ready and not offline.pending:
+            return None
+        return offline if offline.is_filled else None
+
+    def _local(self, offline: Offline, question: Question) -> ReadAnswer:
+        """What the replica has: the newest version that the server told of, and the own writes that wait."""
+        welcome = self._connection.session.welcome
+        assert welcome is not None
+        token = Token(welcome.epoch, welcome.incarnation, self.version, welcome.generation)
+        return ReadAnswer(offline.replica.value(question.region, question.kind), token, question.region)
 
     async def _call(self, method: Method, body: Mapping[str, Any]) -> Any:
         if self._closed:
@@ -123,4 +181,4 @@ def _with_refs(committed: Committed, submission: Submission) -> Committed:
         first = made.get((write.region, write.kind), 0)
         made[write.region, write.kind] = first + count
         refs.append(tuple(f"{write.region}@{committed.version}.{first + n}" for n in range(count)))
-    return Committed(committed.version, tuple(refs), committed.duplicate, committed.answers)
+    return Committed(committed.version, tuple(refs), committed.duplicate, committed.answers, committed.pending)

@@ -11,6 +11,7 @@ from accordant.sync.messages import (
     committed_to_json,
     entries_to_json,
     history_from_json,
+    merge_from_json,
     question_from_json,
 )
 from accordant.sync.server.seats import Seat, Seats
@@ -31,6 +32,10 @@ async def _submit(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     return committed_to_json(await seat.submit(Submission.from_json(body)))
 
 
+async def _merge(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    return {"version": await seat.port.merge(*merge_from_json(body))}
+
+
 async def _history(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     return entries_to_json(await seat.port.history(history_from_json(body)))
 
@@ -47,6 +52,7 @@ METHODS: dict[Method, Callable[[Seats, Seat, Mapping[str, Any]], Awaitable[Any]]
     Method.ASK: _ask,
     Method.TURN: _turn,
     Method.SUBMIT: _submit,
+    Method.MERGE: _merge,
     Method.HISTORY: _history,
     Method.OUTLINE: _outline,
     Method.CLOSE: _close,

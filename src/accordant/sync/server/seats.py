@@ -17,7 +17,7 @@ from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.stores.contract import Store
 from accordant.sync.closing import CloseCode
-from accordant.sync.messages import Hello, Resume, Welcome
+from accordant.sync.messages import CAPABILITIES, REPLICA, Hello, Resume, Welcome
 from accordant.sync.server.peer import Peer
 from accordant.types.access import Principal
 from accordant.types.commands import Committed, Submission
@@ -76,6 +76,7 @@ class Seat:
             self.port.schema,
             resumed,
             grace_s,
+            CAPABILITIES if self.port.grant.reads_everything else CAPABILITIES - {REPLICA},
         )
 
 
