@@ -22,6 +22,9 @@ from accordant import (
     connect,
     region,
 )
+from accordant.sync.client.replica import LocalReplica
+from accordant.types.commands import Write
+from accordant.types.regions import Kind
 from served import back, cut, offline, served, until
 from worlds import in_loop
 
@@ -239,3 +242,16 @@ async def test_without_a_replica_nothing_is_written_offline() -> None:
         with pytest.raises(NoAuthority):
             await brief.findings.append("x")
         await brief.close()
+
+
+@in_loop
+async def test_a_merge_repeated_is_answered_with_its_first_version() -> None:
+    """The op id of an offline write lands once, whatever landed since."""
+    async with Engine() as engine:
+        brief = await engine.open(Brief, TASK, "brief", agent="ada")
+        update = LocalReplica().perform((Write("findings", Kind.LOG, "append", None, {"items": ["once"]}),))
+        assert update is not None
+        first = await brief._port.merge(update, "op-1", "offline")  # type: ignore[attr-defined]
+        await brief.citations.increment()
+        assert await brief._port.merge(update, "op-1", "offline") == first  # type: ignore[attr-defined]
+        assert (await brief.findings.read()).value == ["once"]

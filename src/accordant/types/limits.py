@@ -371,3 +371,8 @@ TOKEN_FILE_BYTES_MAX: Final = 16 * 1_048_576
 
 TOKEN_CHECK_S: Final = 0.5
 """How often the tokens of living connections are checked again: expiry and revocation end them within this time."""
+
+EARLY_UPDATES_MAX: Final = 1_000
+EARLY_WAIT_S: Final = 10.0
+"""Updates of a peer that stand on what it has not said yet, kept until it answers Step 1, and for how long. Beyond: judged as
+they are, which refuses them."""

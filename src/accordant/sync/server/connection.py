@@ -12,6 +12,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from accordant.engine.commands import Join, Leave, Sync, Tick, Update
@@ -32,6 +33,8 @@ from accordant.types.errors import AccordantError, Denied, Invalid
 from accordant.types.limits import (
     ANSWER_BYTES_MAX,
     CALLS_IN_FLIGHT_MAX,
+    EARLY_UPDATES_MAX,
+    EARLY_WAIT_S,
     FRAME_BYTES_MAX,
     UPDATE_BYTES_IN_FLIGHT_MAX,
     UPDATES_IN_FLIGHT_MAX,
@@ -39,6 +42,8 @@ from accordant.types.limits import (
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["Connection"]
+
+_TOO_EARLY = frozenset({"clock_gap", "unknown_reference"})
 
 logger = logging.getLogger("accordant.sync")
 _REPLICATES = (acts.Listen, acts.Answer, acts.AskForNews, acts.Relay, acts.ShowAwareness)
@@ -80,6 +85,9 @@ class Connection:
         self._is_connected = True
         self._is_paused = False
         self._unacknowledged = 0
+        self._awaits_step_2 = False
+        self._early: list[bytes] = []
+        self._early_timer: asyncio.TimerHandle | None = None
         self._version = 0
 
     @property
@@ -95,8 +103,9 @@ class Connection:
             await self._until(lambda: not (self._frames or self._beginning or self._updates))
         finally:
             self._peer.close(CloseCode.NORMAL)
-            if self._goodbye is not None:
-                self._goodbye.cancel()
+            for timer in filter(None, (self._goodbye, self._early_timer)):
+                timer.cancel()
+            self._early.clear()  # still in the peer's replica: it comes with the answer to our next Step 1
             self._frames.clear()
             ending = [*self._answering, *filter(None, (self._beginning,))]
             for task in ending:  # nobody reads the answer; a submission goes on at its seat
@@ -209,22 +218,60 @@ class Connection:
                     self._start(self._perform(call, method, body))
 
     def _apply(self, update: bytes, catches_up: bool) -> None:
-        size = len(update)
+        """Judge it. Yjs clients that come back send a new edit at once, before they have answered our Step 1 with all that
+        they did offline: until that answer, an edit that stands on something unknown is kept, and judged after it."""
         self._updates += 1
-        self._update_bytes += size
+        self._update_bytes += len(update)
+        is_trial = self._awaits_step_2 and not catches_up
 
         def answered(reply: Any) -> None:
-            self._updates -= 1
-            self._update_bytes -= size
-            if isinstance(reply, AccordantError):
-                self._acknowledge()
-                self._refuse(update, reply)
+            if not is_trial or not isinstance(reply, AccordantError):
+                self._answered(update, reply)
+            elif self._awaits_step_2 and reply.code in _TOO_EARLY and len(self._early) < EARLY_UPDATES_MAX:
+                self._keep_early(update)
             else:
-                self._landed(reply)
-            if self._is_paused or not self._is_connected:
-                self._go_on()
+                self._judge(update)
 
-        self._host.post(Update(self._peer.session, update, catches_up), answered)
+        self._host.post(Update(self._peer.session, update, catches_up, is_trial=is_trial), answered)
+        if catches_up:
+            self._judge_early()
+
+    def _judge(self, update: bytes) -> None:
+        """For good: a refusal is recorded."""
+        self._host.post(Update(self._peer.session, update), partial(self._answered, update))
+
+    def _answered(self, update: bytes, reply: Any) -> None:
+        self._updates -= 1
+        self._update_bytes -= len(update)
+        if isinstance(reply, AccordantError):
+            self._acknowledge()
+            self._refuse(update, reply)
+        else:
+            self._landed(reply)
+        if self._is_paused or not self._is_connected:
+            self._go_on()
+
+    def _keep_early(self, update: bytes) -> None:
+        """It does not count as under way, or the answer to Step 1 might never be read."""
+        self._updates -= 1
+        self._update_bytes -= len(update)
+        self._early.append(update)
+        if self._early_timer is None:
+            self._early_timer = asyncio.get_running_loop().call_later(EARLY_WAIT_S, self._judge_early)
+        if self._is_paused or not self._is_connected:
+            self._go_on()
+
+    def _judge_early(self) -> None:
+        """The peer has said what it did before, or takes too long for it."""
+        self._awaits_step_2 = False
+        if self._early_timer is not None:
+            self._early_timer.cancel()
+            self._early_timer = None
+        early, self._early = self._early, []
+        for update in early:
+            self._updates += 1
+            self._update_bytes += len(update)
+            self._judge(update)
 
     def _refuse(self, update: bytes, error: AccordantError) -> None:
         """The peer is told at once, hears nothing more, and is closed: at once too, unless it comes back with the same."""
@@ -309,7 +356,9 @@ class Connection:
 
     async def _ask_for_news(self) -> None:
         try:
-            self._peer.post(encode_message(SyncStep1(await self._state_vector())))
+            state_vector = await self._state_vector()
+            self._awaits_step_2 = True
+            self._peer.post(encode_message(SyncStep1(state_vector)))
         except AccordantError as error:
             self._peer.close(CloseCode.UNAVAILABLE, close_reason(error))
 
