@@ -13,7 +13,7 @@ from powercut_vfs import Disk
 from writing import check, read_log, retry, write_all
 
 from accordant import Engine
-from accordant.engine.host import document_host
+from accordant.engine.host import checkpoints
 from accordant.engine.stores import sqlite_threads
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.engine.stores.sqlite_database import Durability
@@ -27,7 +27,7 @@ WRITES_EACH = 16
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     """A disk whose power can be cut, and a log that is moved into the file, and checkpointed, all the time."""
     monkeypatch.setattr(sqlite_threads, "WAL_PAGES_MAX", 40)
-    monkeypatch.setattr(document_host, "CHECKPOINT_ENTRIES", 40)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_ENTRIES", 40)
     disk = Disk("engine-powercut")
     yield disk
     disk.close()

@@ -15,7 +15,7 @@ from offline_peer import RawPeer
 
 from accordant import Conflict, Counter, Document, Engine, Guarded, Log, Map, Namespace, Text, UnionSet, region
 from accordant.engine.crdt import Replica
-from accordant.engine.host import document_host
+from accordant.engine.host import checkpoints
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.loading import load_state
 from accordant.engine.host.verify import verify
@@ -302,7 +302,7 @@ def test_live_state_checkpoint_and_replay_agree(steps: list[Any], every: int) ->
         assert (await verify(one.engine.store, KEY.path)).agrees
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(document_host, "CHECKPOINT_ENTRIES", every)
+        patch.setattr(checkpoints, "CHECKPOINT_ENTRIES", every)
         play(steps, check_states)
 
 

@@ -193,9 +193,14 @@ def discarded(case: Case, entry: Entry, alive: list[Run]) -> list[Removed]:
     known: set[Id] = set()
     fresh = {(run.client, clock): run for run in entry.runs for clock in (run.clock, run.end - 1)}
     for run in alive:
-        origin = run.struct.origin
+        origin = _origin(run)
         while origin is not None and origin not in known:
             known.add(origin)
             before = fresh.get(origin)
-            origin = None if before is None else before.struct.origin
+            origin = None if before is None else _origin(before)
     return [gone for gone in entry.removed if (gone.client, gone.end - 1) not in known]
+
+
+def _origin(run: Run) -> Id | None:
+    """What a fresh run was written over. The tail of a struct whose beginning was known follows that beginning."""
+    return run.struct.origin if run.clock == run.struct.clock else (run.client, run.clock - 1)
