@@ -1,7 +1,7 @@
 """Convergence under faults: seeded trials of 2 to 16 peers. `python bench/convergence.py [--quick] [--trials 600] [--seed N]`
 
-Random edits, dropped connections, edits made offline, frames that come late and twice; every tenth trial has a server process that
-is killed for real. Exit code 1 when a replica differs, or an acknowledged write is lost or doubled.
+Random edits, dropped connections, edits made offline, frames that come late and twice; every tenth trial has a server process
+that is killed for real. Exit code 1 when a replica differs, or an acknowledged write is lost or doubled.
 """
 
 from __future__ import annotations
