@@ -213,6 +213,7 @@ class Connection:
                 case acts.Listen():
                     self._listen()
                 case acts.Answer(state_vector, asks_first):
+                    self._peer.hold()  # from this turn on, in which the peer begins to listen
                     self._start(self._answer(state_vector, asks_first))
                 case acts.Perform(call, method, body):
                     self._start(self._perform(call, method, body))
@@ -387,14 +388,15 @@ class Connection:
             self._peer.post(encode_message(awareness))
 
     async def _answer(self, state_vector: bytes, asks_first: bool) -> None:
-        if asks_first:
-            await self._ask_for_news()
         try:
+            if asks_first:
+                await self._ask_for_news()
             update = await self._host.call(Sync(state_vector))
+            self._peer.post_whole(self._room.whole_state(update))
         except AccordantError as error:
             self._peer.close(CloseCode.UNAVAILABLE, close_reason(error))
-            return
-        self._peer.post(self._room.whole_state(update))
+        finally:
+            self._peer.release()
 
     async def _perform(self, call: int, method: Method, body: Mapping[str, Any]) -> None:
         seat = self._seat

@@ -114,7 +114,10 @@ class Room:
         if updates:
             self._state = None
         if updates and any(peer.listens for peer in self._peers):
-            self._tell(encode_message(SyncUpdate(merge_updates(updates))), _LISTENS)
+            frame = Frame(encode_message(SyncUpdate(merge_updates(updates))))
+            for peer in tuple(self._peers):
+                if peer.listens:
+                    peer.publish(frame)
         if any(peer.is_member for peer in self._peers):
             self._tell(encode_message(Own(OwnType.NOTICE, self._notice(published))), _IS_MEMBER)
         ended = {one.session for one in published if one.kind == EntryKind.LEAVE}
