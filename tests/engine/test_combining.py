@@ -199,6 +199,28 @@ async def test_a_refusal_among_many_is_logged_once_with_its_own_bytes() -> None:
 
 
 @in_loop
+async def test_an_offender_does_not_slow_the_others_down() -> None:
+    """While one session is refused again and again, the updates of another are still judged together."""
+    async with Engine() as engine:
+        await engine.open(Mixed, TASK, "brief", agent="owner")
+        host = await engine.host(KEY)
+        await host.call(Join("session-0", "reader", read_only=True))
+        await host.call(Join("session-1", "ada"))
+        state = await host.call(Sync())
+        reader, ada = Peer(1000, state), Peer(1001, state)
+        for n in range(30):
+            reader.doc.get("draft", type=pycrdt.Text).insert(n, "r")
+            ada.doc.get("draft", type=pycrdt.Text).insert(n, "a")
+        both = zip(reader.sent, ada.sent, strict=True)
+        sent = [pair for r, a in both for pair in (("session-0", r), ("session-1", a))]
+        replies = await all_at_once(host, sent)
+        assert replies[1::2] == ["landed"] * 30
+        assert "landed" not in replies[::2]
+        entries = await engine.store.read(KEY.path)
+        assert len([entry for entry in entries if entry.update is not None]) <= 2
+
+
+@in_loop
 async def test_updates_of_a_session_that_ended_are_fenced_each() -> None:
     """A session that leaves between two of its updates: what came before lands, what came after does not."""
     async with Engine() as engine:

@@ -22,7 +22,7 @@ from accordant.engine.host.lines import Lines
 from accordant.engine.host.loading import load_state, published_after
 from accordant.engine.host.milestones import Milestones
 from accordant.engine.host.outcomes import is_expected, mistake, unknown, unreadable
-from accordant.engine.host.pending import Batch, Pending, decoded, put_back, take_updates, together
+from accordant.engine.host.pending import Batch, Pending, decoded, judge_together
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.stores.contract import Appended, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
@@ -259,7 +259,8 @@ class DocumentHost:
             if self._machine is None or self._broken is not None:
                 return
             if self._inbox[0].decoded is not None:
-                self._judge_together()
+                judge_together(self._inbox, self._machine.state.ledger, self._judge, lambda: self._broken is not None)
+                self._room.set()
                 continue
             one = self._inbox.popleft()
             self._room.set()
@@ -283,18 +284,6 @@ class DocumentHost:
             return False
         self._batch.add(one, effects)
         return True
-
-    def _judge_together(self) -> None:
-        """Try the updates that wait, combined for each session. Where that fails, what is left is judged one by one in the
-        order of arrival, so that only the guilty one is refused."""
-        assert self._machine is not None
-        taken, landed = take_updates(self._inbox), set[int]()
-        self._room.set()
-        for tried in together(taken, self._machine.state.ledger):
-            if not self._judge(tried):
-                put_back(self._inbox, taken, landed)
-                return
-            landed.update(map(id, tried.parts))
 
     def _take_off(self) -> None:
         """Send the batch to the store, or settle it at once when it has nothing to persist."""

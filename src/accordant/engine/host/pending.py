@@ -17,7 +17,7 @@ from accordant.engine.update import decode_update
 from accordant.types.errors import WireError
 from accordant.types.limits import INBOX_MAX
 
-__all__ = ["Batch", "Pending", "decoded", "put_back", "take_updates", "together"]
+__all__ = ["Batch", "Pending", "decoded", "judge_together"]
 
 logger = logging.getLogger("accordant.engine")
 
@@ -81,7 +81,30 @@ def decoded(command: Command) -> Decoded | None:
         return None  # the gate will say why
 
 
-def take_updates(inbox: deque[Pending]) -> list[Pending]:
+def judge_together(
+    inbox: deque[Pending], known: Known, judge: Callable[[Pending], bool], is_broken: Callable[[], bool]
+) -> None:
+    """Try the updates at the head of an inbox, combined for each session.
+
+    What has not landed then goes back, to be judged one by one in the order of arrival, so that only the guilty one is
+    refused; no other session is slowed down by it. `judge` says whether a trial landed, `is_broken` whether nothing more can.
+    """
+    taken, landed, refused = _take_updates(inbox), set[int](), set[str]()
+    for tried in _together(taken, known):
+        session = _session(tried)
+        if session in refused:
+            continue
+        if judge(tried):
+            landed.update(map(id, tried.parts))
+        elif is_broken():
+            break
+        else:
+            refused.add(session)
+    if len(landed) < len(taken):
+        _put_back(inbox, taken, landed)
+
+
+def _take_updates(inbox: deque[Pending]) -> list[Pending]:
     """The updates at the head of an inbox that may be judged together."""
     taken: list[Pending] = []
     while inbox and inbox[0].decoded is not None and len(taken) < INBOX_MAX:
@@ -89,7 +112,7 @@ def take_updates(inbox: deque[Pending]) -> list[Pending]:
     return taken
 
 
-def put_back(inbox: deque[Pending], taken: list[Pending], landed: Collection[int]) -> None:
+def _put_back(inbox: deque[Pending], taken: list[Pending], landed: Collection[int]) -> None:
     """What has not landed is judged one by one, in the order of arrival."""
     again = [one for one in taken if id(one) not in landed]
     for one in again:
@@ -97,7 +120,7 @@ def put_back(inbox: deque[Pending], taken: list[Pending], landed: Collection[int
     inbox.extendleft(reversed(again))
 
 
-def together(taken: Iterable[Pending], known: Known) -> Iterator[Pending]:
+def _together(taken: Iterable[Pending], known: Known) -> Iterator[Pending]:
     """What is tried instead of these: each session's updates in order, combined as far as that changes nothing.
 
     Each is to be judged before the next one is asked for: whether more can be combined depends on what has landed.

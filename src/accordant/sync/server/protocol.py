@@ -63,7 +63,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def write(self, frame: Frame) -> None:
         """Send the same bytes that everybody gets."""
-        if not self.close_sent and not self.disconnected:
+        if not self.close_sent and not self.transport.is_closing():
             self.transport.write(frame.wire)
 
     def pause(self) -> None:
