@@ -12,6 +12,7 @@ from accordant import (
     Counter,
     Document,
     Engine,
+    EpochChanged,
     Guarded,
     Log,
     Map,
@@ -22,8 +23,9 @@ from accordant import (
     connect,
     region,
 )
+from accordant.sync.client.offline import Offline
 from accordant.sync.client.replica import LocalReplica
-from accordant.types.commands import Write
+from accordant.types.commands import Submission, Write
 from accordant.types.regions import Kind
 from served import back, cut, offline, served, until
 from worlds import in_loop
@@ -255,3 +257,74 @@ async def test_a_merge_repeated_is_answered_with_its_first_version() -> None:
         await brief.citations.increment()
         assert await brief._port.merge(update, "op-1", "offline") == first  # type: ignore[attr-defined]
         assert (await brief.findings.read()).value == ["once"]
+
+
+@in_loop
+async def test_what_was_read_in_the_replica_is_no_basis(tmp_path: Path) -> None:
+    """Back, but before the replica has what happened meanwhile, a reading must not pass for the newest version (I5)."""
+    async with Engine(tmp_path / "state.db") as engine, served(engine) as url:
+        brief = await connect(Brief, url, TASK, "brief", agent="ada")
+        bob = await engine.open(Brief, TASK, "brief", agent="bob")
+        await synced(brief)
+        cut(brief)
+        await offline(brief)
+        await brief.citations.increment()
+        away = await brief.findings.read()
+        await bob.findings.append("news")
+        link = brief._port._connection  # type: ignore[attr-defined]
+        whole, link.offline.synced = link.offline.synced, lambda _: None  # Step 2 comes late, as over a slow network
+        await back(brief)
+        stale = await brief.findings.read()
+        assert (stale.value, away.value) == ([], [])
+        link.offline.synced = whole
+        cut(brief)
+        await offline(brief)
+        await back(brief)
+        await brief.synced(timeout=20)
+        account = await brief.account.read()
+        for basis in (stale, away):
+            with pytest.raises(EpochChanged):
+                await brief.account.commit({"plan": "pro"}, expect=account, derived_from=basis)
+        fresh = await brief.findings.read()
+        await brief.account.commit({"plan": "pro"}, expect=account, derived_from=fresh)
+        await brief.close()
+
+
+@in_loop
+async def test_what_was_acknowledged_is_in_the_replica() -> None:
+    """Read your writes, also when the connection drops right after the answer."""
+    async with Engine() as engine, served(engine) as url:
+        for n in range(10):
+            brief = await connect(Brief, url, TASK, f"brief-{n}", agent="ada")
+            await synced(brief)
+            await brief.findings.append("acknowledged")
+            cut(brief)
+            await asyncio.sleep(0)
+            replica = brief._port._connection.offline.replica  # type: ignore[attr-defined]
+            assert replica.value("findings", Kind.LOG) == ["acknowledged"]
+            await brief.close()
+
+
+def _waiting(count: int) -> Offline:
+    waiting = Offline()
+    waiting.synced(LocalReplica().encode())
+    for n in range(count):
+        waiting.write(Submission((Write("findings", Kind.LOG, "append", None, {"items": [str(n)]}),), f"op-{n}"))
+    return waiting
+
+
+def test_a_restored_document_gives_the_whole_outbox_back() -> None:
+    """However much waited: none of it is dropped without a word."""
+    waiting = _waiting(1_500)
+    waiting.rejoined(is_same_document=False)
+    assert [one.submission.op_id for one in waiting.refused] == [f"op-{n}" for n in range(1_500)]
+
+
+def test_what_was_given_up_is_told_once() -> None:
+    """An answer that comes after the document was found to be another one changes nothing."""
+    waiting = _waiting(1)
+    intention = waiting.first
+    assert intention is not None
+    waiting.rejoined(is_same_document=False)
+    waiting.turned_down(intention, EpochChanged("late"))
+    assert len(waiting.refused) == 1

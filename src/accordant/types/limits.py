@@ -255,8 +255,9 @@ OFFLINE_BYTES_MAX: Final = 16 * 1_048_576
 """Writes, and bytes of updates, that one handle keeps while it is offline: hours of an agent's work. Beyond: `NoAuthority`,
 `outbox_full`; nothing that was taken is lost."""
 
-REFUSED_KEPT: Final = 1_000
-"""Refusals of offline writes that a handle shows. Beyond: the oldest are forgotten there; the log has all that were judged."""
+REFUSED_KEPT: Final = OFFLINE_WRITES_MAX
+"""Refusals of offline writes that a handle shows: a whole outbox, since a restored document refuses it all. Beyond: the oldest
+are forgotten there; the log has all that were judged."""
 
 CALLS_UNANSWERED_MAX: Final = 10_000
 """Calls of one client that wait for an answer, at home: what a document's inbox holds. Beyond: `NoAuthority`, `busy`."""

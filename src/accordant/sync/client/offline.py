@@ -118,6 +118,8 @@ class Offline:
 
     def turned_down(self, intention: Intention, error: AccordantError) -> None:
         """The authority refused it: it is told, and everything else is written anew under a new client id."""
+        if intention not in self._outbox:
+            return  # given up meanwhile, and told
         self._note(intention, error)
         self._done(intention, "refused")
         self.begin_anew()

@@ -29,6 +29,9 @@ from accordant.types.regions import Kind, Schema
 __all__ = ["WebsocketPort"]
 
 logger = logging.getLogger("accordant.sync")
+NO_EPOCH = 0
+"""Of a token that no authority gave: epochs are times."""
+
 ENDED = "this session has ended: its generation was fenced, replaced, closed or ran out"
 
 
@@ -159,10 +162,12 @@ class WebsocketPort:
         return offline if offline.is_filled else None
 
     def _local(self, offline: Offline, question: Question) -> ReadAnswer:
-        """What the replica has: the newest version that the server told of, and the own writes that wait."""
+        """What the replica has, own writes that wait included. It is no basis for a write (I5): it may lack what the newest
+        version has, and hold what will be refused. So its token is of no epoch, and whoever names it is told to read again.
+        """
         welcome = self._connection.session.welcome
         assert welcome is not None
-        token = Token(welcome.epoch, welcome.incarnation, self.version, welcome.generation)
+        token = Token(NO_EPOCH, welcome.incarnation, self.version, welcome.generation)
         return ReadAnswer(offline.replica.value(question.region, question.kind), token, question.region)
 
     async def _call(self, method: Method, body: Mapping[str, Any]) -> Any:
