@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -132,3 +134,18 @@ def test_a_grant_never_crosses_a_segment(mine: str, other: str) -> None:
     assert grant.covers(DocumentKey.parse(f"acme/task/{other}/brief")) is (mine == other)
     assert not grant.covers(DocumentKey.parse(f"acme2/task/{mine}/brief"))
     assert Grant((("acme",),)).covers(DocumentKey.parse(f"acme/task/{other}/brief"))
+
+
+def test_hands_that_change_the_file_at_once_lose_nothing(keys: Path) -> None:
+    """Six processes make and revoke tokens of one file at the same time: every token is known, every revocation stands."""
+    create(keys, Principal("triage", grant=SCOPE), 30)
+    script = (
+        "import sys; from pathlib import Path; from accordant.sync.server.tokens import create, revoke;"
+        "from accordant.types.access import Grant, Principal; path = Path(sys.argv[1]);"
+        "who = Principal('triage', grant=Grant((('acme',),)));"
+        "[revoke(path, create(path, who, 1)[1]) for _ in range(10)]"
+    )
+    hands = [subprocess.Popen([sys.executable, "-c", script, str(keys)]) for _ in range(6)]
+    assert [hand.wait(50) for hand in hands] == [0] * 6
+    known = TokenFile.read(keys)
+    assert (len(known.issued), len(known.revoked)) == (61, 60)

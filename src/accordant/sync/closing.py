@@ -24,6 +24,7 @@ class CloseCode(IntEnum):
     ORIGIN = 4403
     ADDRESS = 4404
     VERSION = 4406
+    SILENT = 4408
     REFUSED = 4409
     ENDED = 4410
     TOO_LARGE = 4413

@@ -290,6 +290,10 @@ UNAUTHENTICATED_BYTES_MAX: Final = 5 * 1_048_576
 UNAUTHENTICATED_MESSAGES_MAX: Final = 1_000
 """What waits on one Hocuspocus connection for tokens: one full update and some typing. Beyond: the connection is closed."""
 
+FIRST_FRAME_MAX_S: Final = 20.0
+"""How long a connection may say nothing, or show no token in a Hocuspocus connection: every client speaks at once. Beyond: closed
+with 4408."""
+
 FIRST_FRAME_WAIT_S: Final = 0.25
 """How long a new connection is waited for before it is spoken to: by its first frame it says its dialect. Beyond: step 1 is
 sent all the same, which Hocuspocus clients ignore."""

@@ -33,7 +33,7 @@ from accordant.sync.server.tokens import Tokens
 from accordant.sync.session import PeerSession
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, Denied
-from accordant.types.limits import FIRST_FRAME_WAIT_S, SESSION_GRACE_S
+from accordant.types.limits import FIRST_FRAME_MAX_S, FIRST_FRAME_WAIT_S, SESSION_GRACE_S
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["app"]
@@ -91,11 +91,13 @@ class SyncEndpoint:
             direct.take(opening)
         await send({"type": "websocket.accept"})
         serving = asyncio.create_task(channel.serve())
+        silence = asyncio.get_running_loop().call_later(FIRST_FRAME_MAX_S, _end_silence, opening, channel)
         try:
             await self._serve(scope, channel, opening)
         except AccordantError as error:
             channel.close(int(CloseCode.UNAVAILABLE), close_reason(error))
         finally:
+            silence.cancel()
             channel.close(int(CloseCode.NORMAL), "")
             await serving
 
@@ -159,6 +161,12 @@ class SyncEndpoint:
                 await connection.serve()
         finally:
             self._rooms.leave(room, peer)
+
+
+def _end_silence(opening: Opening, channel: Channel) -> None:
+    """A half-open connection costs memory and tells nobody why it is there."""
+    if not opening.has_arrived:
+        channel.cut(int(CloseCode.SILENT), "silent: a connection speaks first")
 
 
 def _check_covers(principal: Principal, key: DocumentKey) -> None:

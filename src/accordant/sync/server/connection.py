@@ -46,7 +46,9 @@ __all__ = ["Connection"]
 _TOO_EARLY = frozenset({"clock_gap", "unknown_reference"})
 
 logger = logging.getLogger("accordant.sync")
-_REPLICATES = (acts.Listen, acts.Answer, acts.AskForNews, acts.Relay, acts.ShowAwareness)
+_REPLICATES = (acts.Listen, acts.Answer)
+_WITH_OTHERS = (acts.AskForNews, acts.Relay, acts.ShowAwareness)
+"""What a bearer who reads only some regions has no part in: a replica, which it is told, and presences, which it is not."""
 
 
 class Connection:
@@ -190,7 +192,10 @@ class Connection:
 
     def _carry_out(self, actions: Sequence[acts.Action]) -> None:
         for action in actions:
-            if isinstance(action, _REPLICATES) and not self._principal.grant.reads_everything:
+            is_partial = not self._principal.grant.reads_everything
+            if is_partial and isinstance(action, _WITH_OTHERS):
+                continue
+            if is_partial and isinstance(action, _REPLICATES):
                 self._peer.close(CloseCode.REFUSED, "partial_reader: a replica holds all regions; use calls or HTTP")
                 return
             match action:

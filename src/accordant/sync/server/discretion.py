@@ -7,7 +7,8 @@ import re
 
 __all__ = ["be_discreet"]
 
-_SECRET = re.compile(r"(?i)(token=|authorization['\"]?[:,]\s*b?['\"]?(?:bearer\s+)?)[^&\s'\"\]]+")
+_SECRET = re.compile(r"(?i)(token=)[^&\s'\"\]]+")
+_HEADER = re.compile(r"(?is)(authorization\W{1,8}).*")  # whatever the scheme, to the end of what is said
 _FRAME = re.compile(r"^([<>] (?:BINARY|TEXT|CONT)) .*", re.DOTALL)  # a Hocuspocus peer's token is in one
 _LOGGERS = ("uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets.server")
 
@@ -16,7 +17,7 @@ class _Discretion(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Write over what is secret; every line stays."""
         said = record.getMessage()
-        hidden = _FRAME.sub(r"\1", _SECRET.sub(r"\1[hidden]", said))
+        hidden = _FRAME.sub(r"\1", _SECRET.sub(r"\1[hidden]", _HEADER.sub(r"\1[hidden]", said)))
         if hidden != said:
             record.msg, record.args = hidden, ()
         return True

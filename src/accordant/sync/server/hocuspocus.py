@@ -23,7 +23,7 @@ from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, WireError
-from accordant.types.limits import DENIALS_PER_SOCKET_MAX, DOCUMENT_NAME_BYTES_MAX, FRAME_BYTES_MAX
+from accordant.types.limits import DENIALS_PER_SOCKET_MAX, DOCUMENT_NAME_BYTES_MAX, FIRST_FRAME_MAX_S, FRAME_BYTES_MAX
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["HocuspocusSocket", "Line", "Serve"]
@@ -123,16 +123,24 @@ class HocuspocusSocket:
         self._tasks: set[asyncio.Task[None]] = set()
         self._disconnected = asyncio.Event()
         self._denials = 0
+        self._has_opened = False
 
     async def serve(self) -> None:
         """Run until either side closes, and every document's connection has ended."""
+        silence = asyncio.get_running_loop().call_later(FIRST_FRAME_MAX_S, self._end_silence)
         try:
             await self._disconnected.wait()
         finally:
+            silence.cancel()
             self._peer.close(CloseCode.NORMAL)
             for line in list(self._lines.values()):
                 line.hang_up()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _end_silence(self) -> None:
+        """No token that was good in all this time."""
+        if not self._has_opened:
+            self.channel.cut(int(CloseCode.SILENT), "silent: no document was asked for with a token")
 
     def pause(self, line: Line) -> None:
         """Read no more until this line may go on."""
@@ -188,6 +196,7 @@ class HocuspocusSocket:
             self._multiplex.closed(name)
             self._deny(name, error)
             return
+        self._has_opened = True
         line = self._lines[name] = Line(name, self, partial(self._closed, name))
         task = asyncio.create_task(self._run(name, line, key, principal))
         self._tasks.add(task)

@@ -46,6 +46,11 @@ class Opening:
         return True
 
     @property
+    def has_arrived(self) -> bool:
+        """Whether a frame has come, or nothing will."""
+        return self._arrived.is_set()
+
+    @property
     def is_over(self) -> bool:
         """Whether the connection ended before anything arrived."""
         return self._is_over and not self._frames

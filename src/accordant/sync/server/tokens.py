@@ -6,13 +6,15 @@ when it changes, so that keys rotate and tokens are revoked while the server run
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import stat
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ from accordant.types.entries import Auth
 from accordant.types.errors import Denied, Invalid
 from accordant.types.limits import TOKEN_CHARS_MAX, TOKEN_DAYS_MAX, TOKEN_FILE_BYTES_MAX
 from accordant.types.namespaces import segment
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["TokenFile", "Tokens", "claims_unproven", "create", "revoke"]
 
@@ -80,16 +85,41 @@ class TokenFile:
             raise
 
 
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Alone among those that change the file, from reading to writing: or a token made meanwhile would undo a revocation. The
+    lock is a file beside it, since the file itself is replaced."""
+    if sys.platform == "win32":  # no such locks: one hand at a time
+        yield
+        return
+    try:
+        descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}", code="token_file") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def create(path: Path, principal: Principal, days: int) -> tuple[str, str]:
     """Sign a token for this principal; makes the file when it is missing. Returns the token and its id."""
     if not 1 <= days <= TOKEN_DAYS_MAX:
         raise Invalid(f"a token lives 1 to {TOKEN_DAYS_MAX} days", code="token_lifetime")
     if principal.agent is None or principal.grant.namespaces is None:
         raise Invalid("a token names its agent and its namespaces", code="token_scope")
-    known = TokenFile.read(path) if path.exists() else TokenFile({secrets.token_hex(4): secrets.token_urlsafe(48)})
+    with _alone(path):
+        known = TokenFile.read(path) if path.exists() else TokenFile({secrets.token_hex(4): secrets.token_urlsafe(48)})
+        return _signed(path, known, principal, principal.grant.namespaces, days)
+
+
+def _signed(
+    path: Path, known: TokenFile, principal: Principal, namespaces: tuple[tuple[str, ...], ...], days: int
+) -> tuple[str, str]:
     token_id, now = secrets.token_hex(8), int(time.time())
     said: dict[str, Any] = {"sub": principal.agent, "jti": token_id, "aud": AUDIENCE}
-    said |= {"iat": now, "nbf": now, "exp": now + days * DAY_S, "ns": [list(one) for one in principal.grant.namespaces]}
+    said |= {"iat": now, "nbf": now, "exp": now + days * DAY_S, "ns": [list(one) for one in namespaces]}
     if principal.grant.allow is not None:
         said["allow"] = [[one.region, sorted(one.operations)] for one in principal.grant.allow]
     if principal.roles:
@@ -104,10 +134,11 @@ def create(path: Path, principal: Principal, days: int) -> tuple[str, str]:
 
 def revoke(path: Path, token_id: str) -> None:
     """Take a token back; a running server notices within a second."""
-    known = TokenFile.read(path)
-    if token_id not in known.issued:
-        raise Invalid(f"no token {token_id!r} was made with this file", code="unknown_token")
-    replace(known, revoked=known.revoked | {token_id}).write(path)
+    with _alone(path):
+        known = TokenFile.read(path)
+        if token_id not in known.issued:
+            raise Invalid(f"no token {token_id!r} was made with this file", code="unknown_token")
+        replace(known, revoked=known.revoked | {token_id}).write(path)
 
 
 def claims_unproven(token: str) -> dict[str, Any]:
