@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,16 @@ class ServerProcess:
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def http(self) -> str:
+        """Its `http://` address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def memory_bytes(self) -> int:
+        """What the process holds in memory now (Linux)."""
+        assert self._process is not None
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
     async def __aenter__(self) -> Self:
         await self.start()

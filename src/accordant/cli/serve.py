@@ -15,7 +15,9 @@ import typer
 
 from accordant.cli.output import AsJson
 from accordant.engine.host.engine import Engine
+from accordant.sync.server.arrivals import Crowd
 from accordant.sync.server.run import run
+from accordant.types.limits import ARRIVALS_PER_S_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX
 
 __all__ = ["serve", "store_file"]
 
@@ -50,6 +52,25 @@ def serve(
         Path | None,
         typer.Option(help="Let in who shows a token made with this file (accordant token), and nobody else."),
     ] = None,
+    max_connections: Annotated[
+        int, typer.Option(min=1, help="Connections in all; one more is answered 503.")
+    ] = CONNECTIONS_MAX,
+    max_per_address: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            show_default=f"{CONNECTIONS_PER_ADDRESS_MAX}, loopback not counted",
+            help="Connections of one client address; one more is answered 429. 0: any number, as behind a proxy.",
+        ),
+    ] = None,
+    max_arrivals: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            show_default=f"{ARRIVALS_PER_S_MAX}, loopback not counted",
+            help="New connections a second of one client address; beyond: 429. 0: any number, as behind a proxy.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a store's documents: websocket peers (ours and any Yjs client) on one port, until interrupted.
@@ -59,7 +80,8 @@ def serve(
     Example: accordant serve ./state.db --port 8765
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    _run(_serve(store_file(path), host, port, durability, as_json, token_file))
+    crowd = Crowd(max_connections, max_per_address, max_arrivals)
+    _run(_serve(store_file(path), host, port, durability, as_json, token_file, crowd))
 
 
 def store_file(path: str) -> Path:
@@ -71,7 +93,7 @@ def store_file(path: str) -> Path:
 
 
 async def _serve(
-    store: Path, host: str, port: int, durability: Durability, as_json: bool, token_file: Path | None
+    store: Path, host: str, port: int, durability: Durability, as_json: bool, token_file: Path | None, crowd: Crowd
 ) -> None:
     def listening(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -89,7 +111,7 @@ async def _serve(
         print(f"  model      {MODEL}", flush=True)
 
     async with Engine(store, durability=durability.value) as engine:
-        await run(engine, host, port, listening, token_file)
+        await run(engine, host, port, listening, token_file, crowd)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -188,6 +188,25 @@ async def documents_are_listed_by_whole_segments(subject: Subject) -> None:
         assert [info.key for info in await subject.store.documents(prefix)] == listed, prefix
 
 
+async def documents_are_listed_page_by_page(subject: Subject) -> None:
+    """`after` and `limit` cut the same order, of the whole store and below a prefix, without a gap or a double."""
+    keys = sorted(
+        f"acme/task/q{number % 3}/{name}" for number, name in enumerate(["a", "b", "é", "z", "a0", "中", "😀"])
+    )
+    for key in keys:
+        await subject.store.create(key, "i")
+    for prefix in ((), ("acme", "task", "q1")):
+        whole = [info.key for info in await subject.store.documents(prefix)]
+        assert whole == [key for key in keys if not prefix or key.startswith("acme/task/q1/")]
+        paged, after = [], ""
+        while page := [info.key for info in await subject.store.documents(prefix, after, 2)]:
+            assert len(page) <= 2
+            paged += page
+            after = page[-1]
+        assert paged == whole
+        assert await subject.store.documents(prefix, limit=0) == []
+
+
 async def concurrent_callers_lose_nothing(subject: Subject) -> None:
     """Many tasks that append at once, retrying on the offset they were told, all land, in one gap-free chain."""
     epoch = await subject.begin()
@@ -233,6 +252,7 @@ LOG_CHECKS: tuple[Check, ...] = (
     what_cannot_be_stored_changes_nothing,
     a_document_is_created_once,
     documents_are_listed_by_whole_segments,
+    documents_are_listed_page_by_page,
     concurrent_callers_lose_nothing,
     a_fenced_call_changes_nothing,
 )

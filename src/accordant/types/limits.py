@@ -274,6 +274,67 @@ SCAN_STEPS_PER_UPDATE_MAX: Final = 10_000_000
 insertions of 10 bytes that pretend to know nothing of 100,000 others took it 6.8 s. A place below 500 separate insertions
 never comes near it; typing on and typing inside a piece of writing count nothing. Beyond: refused."""
 
+CONNECTIONS_MAX: Final = 10_000
+"""Sockets of one server, whoever holds them: with 20 KB each idle, 200 MB. Lower where the system grants fewer files. Beyond:
+HTTP 503, `server_full`, with Retry-After, and the socket is closed."""
+
+CONNECTIONS_PER_ADDRESS_MAX: Final = 1_000
+"""Sockets of one client address (of one /64 in IPv6): a large office behind one router. Loopback addresses, where a proxy
+may stand, are counted only when the operator gives a number. Beyond: HTTP 429, `too_many_connections`."""
+
+ARRIVALS_PER_S_MAX: Final = 50
+ARRIVALS_BURST_S: Final = 5
+"""New sockets of one address in a second, and for how many seconds' worth they may come at once: the same office after a restart,
+its clients spreading over 2.5 s. Beyond: HTTP 429, `too_many_requests`, with Retry-After."""
+
+ADDRESSES_REMEMBERED_MAX: Final = 16_384
+"""Addresses whose arrivals are counted, 200 bytes each. Beyond: the one that came longest ago begins anew."""
+
+TURNED_AWAY_S: Final = 1.0
+TURNED_AWAY_MAX: Final = 256
+"""How long a socket that is one too many is kept so that its client can read why, and how many are. Beyond: cut."""
+
+FILES_RESERVED: Final = 128
+"""Open files that are not connections: the store, its threads, the listening socket, those turned away come on top."""
+
+REQUEST_HEAD_MAX_S: Final = 20.0
+REQUEST_WHOLE_MAX_S: Final = 120.0
+"""How long the head of a request, handshakes included, and all of it may take: 4 MB over 300 kbit/s. Beyond: 408, closed."""
+
+ANSWER_STALLED_S: Final = 30.0
+"""How long a client may take nothing of an answer that waits for it. Beyond: its connection is cut."""
+
+FRAME_WHOLE_MAX_S: Final = 120.0
+"""How long one websocket message may take to arrive: as a request. Beyond: 4408, `slow_frame`."""
+
+FRAGMENTS_PER_MESSAGE_MAX: Final = 16_384
+"""Frames of one fragmented message: each costs memory even when empty. Beyond: 4413, as a message that is too large."""
+
+CONNECTION_TURN_S: Final = 0.005
+"""How long one connection's frames, already received, are handled before others have their turn: 64 KB of the smallest frames
+would take 100 ms. Beyond: it goes on in the next turn, and its socket is not read meanwhile."""
+
+CHATTER_PER_S: Final = 500
+CHATTER_BURST: Final = 1_000
+"""Messages of one connection a second that change nothing (presences, questions, pings), and at once: a fast pointer makes 60.
+An answer counts once more for each `CHATTER_BYTES`. Beyond: its socket is not read until it has paid (back-pressure)."""
+
+CHATTER_BYTES: Final = 65_536
+"""Bytes of an answer that count as one message more: a state of 10 MB may be asked for six times, then three times a second."""
+
+OPENING_CHATTER: Final = 5
+"""What opening a document counts on a Hocuspocus connection: a session begins and is logged. All hundred may begin at once; who
+opens and leaves without end does so a hundred times a second."""
+
+PONGS_WAITING_BYTES_MAX: Final = 65_536
+"""What may wait for a peer while its pings are still answered. Beyond: a ping is dropped; a later one is answered for it."""
+
+PEERS_PER_DOCUMENT_MAX: Final = 1_024
+"""Peers in one document's room: each gets every change (5 ms for all). Beyond: 4503, `room_full`, and it may come back."""
+
+SEATS_WAITING_MAX: Final = 10_000
+"""Sessions of one server that wait for their clients to come back. Beyond: the one that waits longest ends at once."""
+
 DOCUMENT_NAME_BYTES_MAX: Final = 4_096
 """The name before every Hocuspocus message: four path segments in any script, and a session id. Beyond: malformed."""
 
@@ -350,6 +411,10 @@ EVENT_STREAMS_MAX: Final = 1_000
 
 EVENT_SEND_S: Final = 30.0
 """How long one piece of an event stream may wait for its reader. Beyond: the stream is cut."""
+
+HTTP_DOCUMENTS_DEFAULT: Final = 1_000
+HTTP_DOCUMENTS_LIMIT_MAX: Final = 10_000
+"""Documents in one page of the list, unasked and at most: a megabyte. Beyond: 422; page with `after=`."""
 
 HTTP_LOG_LIMIT_MAX: Final = 1_000
 """Entries in one answer of a document's log. Beyond: 422; page with `before=`."""

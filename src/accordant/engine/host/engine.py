@@ -21,6 +21,7 @@ from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.host.replay import Replays
 from accordant.engine.host.resting import Resting
+from accordant.engine.host.turns import Turns
 from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.stores.sqlite import SqliteStore
@@ -90,7 +91,7 @@ class Engine:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._leases: dict[str, _Held] = {}
         self._hosts: dict[str, DocumentHost] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening = Turns()
         self._renewing: asyncio.Task[None] | None = None
         self._unloading: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
@@ -162,7 +163,7 @@ class Engine:
 
     async def _unload(self, path: str) -> None:
         """Whoever opens it meanwhile waits and gets a fresh one; whoever was faster keeps this one."""
-        async with self._opening.setdefault(path, asyncio.Lock()):
+        async with self._opening.of(path):
             host = self._hosts.get(path)
             if host is None or not host.is_idle:
                 return
@@ -253,7 +254,7 @@ class Engine:
     async def host(self, key: DocumentKey) -> DocumentHost:
         """The task that owns a document here, started when needed: what servers build upon."""
         self._check_open()
-        async with self._opening.setdefault(key.path, asyncio.Lock()):
+        async with self._opening.of(key.path):
             host = self._hosts.get(key.path)
             if host is None or host.is_closed:
                 host = await self._start(key)
@@ -302,9 +303,11 @@ class Engine:
         """The documents that are loaded here."""
         return self._hosts.values()
 
-    async def documents(self) -> list[DocumentInfo]:
-        """All documents of the store."""
-        return await self._store.documents()
+    async def documents(
+        self, prefix: tuple[str, ...] = (), after: str = "", limit: int | None = None
+    ) -> list[DocumentInfo]:
+        """The documents of the store, in key order: those below a prefix, those behind a key, so many."""
+        return await self._store.documents(prefix, after, limit)
 
     async def fence(self, agent: str, *, why: str = "fenced") -> int:
         """End every session of this agent on every open document; what it read before never lands again (I6).

@@ -192,8 +192,11 @@ class Store(Protocol):
     async def create(self, document: str, incarnation: str) -> DocumentInfo:
         """The document, created with this incarnation unless it exists (then as it is)."""
 
-    async def documents(self, prefix: tuple[str, ...] = ()) -> list[DocumentInfo]:
-        """All documents whose key's leading segments equal these, in key order."""
+    async def documents(
+        self, prefix: tuple[str, ...] = (), after: str = "", limit: int | None = None
+    ) -> list[DocumentInfo]:
+        """All documents whose key's leading segments equal these, in key order (that of their code points); only those whose
+        key is greater than `after`, and at most `limit`: a store may hold millions."""
 
     async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
         """For each commit in order, all in ONE transaction with one durability wait: idempotency by `entry.op_id`,

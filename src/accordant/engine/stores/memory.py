@@ -147,9 +147,11 @@ class MemoryStore:
             self._documents[document] = _Document(info)
         return self._documents[document].info
 
-    async def documents(self, prefix: tuple[str, ...] = ()) -> list[DocumentInfo]:
-        found = (key for key in self._documents if tuple(key.split("/"))[: len(prefix)] == prefix)
-        return [self._documents[key].info for key in sorted(found)]
+    async def documents(
+        self, prefix: tuple[str, ...] = (), after: str = "", limit: int | None = None
+    ) -> list[DocumentInfo]:
+        found = (key for key in self._documents if tuple(key.split("/"))[: len(prefix)] == prefix and key > after)
+        return [self._documents[key].info for key in sorted(found)[: None if limit is None else max(limit, 0)]]
 
     async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
         ledger = self._known(document)

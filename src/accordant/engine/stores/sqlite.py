@@ -94,8 +94,10 @@ class SqliteStore:
         now_ms = self._now_ms()
         return await self._write(lambda sql: sqlite_documents.create(sql, document, incarnation, now_ms))
 
-    async def documents(self, prefix: tuple[str, ...] = ()) -> list[DocumentInfo]:
-        return await self._read(lambda sql: sqlite_read.documents(sql, prefix))
+    async def documents(
+        self, prefix: tuple[str, ...] = (), after: str = "", limit: int | None = None
+    ) -> list[DocumentInfo]:
+        return await self._read(lambda sql: sqlite_read.documents(sql, prefix, after, limit))
 
     async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
         admitted = admit(commits)

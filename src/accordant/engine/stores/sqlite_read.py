@@ -21,18 +21,21 @@ __all__ = ["audit", "checkpoint_before", "documents", "field_rows", "heads", "qu
 _INFO = "select key, incarnation, head, head_hash, created_at from documents"
 
 
-def documents(connection: Connection, prefix: tuple[str, ...]) -> list[DocumentInfo]:
+def documents(
+    connection: Connection, prefix: tuple[str, ...], after: str = "", limit: int | None = None
+) -> list[DocumentInfo]:
     """Those whose leading segments equal the prefix's: a segment with a slash in it equals none."""
-    if not prefix:
-        rows = every(connection, f"{_INFO} order by key")
-    elif any("/" in segment for segment in prefix):
+    if any("/" in segment for segment in prefix):
         return []
+    some = (after, -1 if limit is None else max(limit, 0))
+    if not prefix:
+        rows = every(connection, f"{_INFO} where key > ? order by key limit ?", some)
     else:
         start = "/".join(prefix)
         rows = every(
             connection,
-            f"{_INFO} where key = ? or (key >= ? and key < ?) order by key",
-            (start, f"{start}/", f"{start}0"),  # "0" follows "/"
+            f"{_INFO} where (key = ? or (key >= ? and key < ?)) and key > ? order by key limit ?",
+            (start, f"{start}/", f"{start}0", *some),  # "0" follows "/"
         )
     return [DocumentInfo(*row) for row in rows]
 

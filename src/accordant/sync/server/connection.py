@@ -20,6 +20,7 @@ from accordant.engine.host.document_host import DocumentHost
 from accordant.sync import session as acts
 from accordant.sync.closing import CloseCode, close_reason
 from accordant.sync.messages import Hello, Method
+from accordant.sync.pace import Pace
 from accordant.sync.patience import Patience
 from accordant.sync.server.calls import METHODS
 from accordant.sync.server.channel import Channel
@@ -33,6 +34,9 @@ from accordant.types.errors import AccordantError, Denied, Invalid
 from accordant.types.limits import (
     ANSWER_BYTES_MAX,
     CALLS_IN_FLIGHT_MAX,
+    CHATTER_BURST,
+    CHATTER_BYTES,
+    CHATTER_PER_S,
     EARLY_UPDATES_MAX,
     EARLY_WAIT_S,
     FRAME_BYTES_MAX,
@@ -91,6 +95,10 @@ class Connection:
         self._early: list[bytes] = []
         self._early_timer: asyncio.TimerHandle | None = None
         self._version = 0
+        self._pace = Pace(CHATTER_PER_S, CHATTER_BURST, asyncio.get_running_loop().time())
+        self._debt: asyncio.TimerHandle | None = None
+        self._is_asked_who = False
+        self._one_answer = asyncio.Lock()
 
     @property
     def _host(self) -> DocumentHost:
@@ -105,7 +113,7 @@ class Connection:
             await self._until(lambda: not (self._frames or self._beginning or self._updates))
         finally:
             self._peer.close(CloseCode.NORMAL)
-            for timer in filter(None, (self._goodbye, self._early_timer)):
+            for timer in filter(None, (self._goodbye, self._early_timer, self._debt)):
                 timer.cancel()
             self._early.clear()  # still in the peer's replica: it comes with the answer to our next Step 1
             self._frames.clear()
@@ -153,12 +161,16 @@ class Connection:
         """The peer is gone."""
         self._is_connected = False
         self._changed.set()
+        if self._debt is not None:  # what it had sent before is carried out now
+            self._debt.cancel()
+            self._paid()
 
     @property
     def _is_full(self) -> bool:
         """Whether the next frame has to wait."""
         return (
             self._beginning is not None
+            or self._debt is not None
             or self._updates >= UPDATES_IN_FLIGHT_MAX
             or self._update_bytes >= UPDATE_BYTES_IN_FLIGHT_MAX
             or len(self._answering) >= CALLS_IN_FLIGHT_MAX
@@ -210,9 +222,11 @@ class Connection:
                 case acts.Greet(hello):
                     self._begin(self._greet(hello))
                 case acts.Relay(states):
+                    self._charge(1 + len(states) // 16)
                     self._room.relay(self._peer, states)
                 case acts.ShowAwareness():
-                    self._peer.post(encode_message(self._room.awareness()))
+                    self._charge(1)
+                    self._show_awareness()
                 case acts.AskForNews():
                     self._start(self.speak_first())
                 case acts.Listen():
@@ -302,6 +316,34 @@ class Connection:
         if count:
             self._carry_out(self._machine.applied(self._version, count))
 
+    def _charge(self, messages: float) -> None:
+        """What changes nothing is free up to a rate; beyond it the peer is not read until it has paid."""
+        loop = asyncio.get_running_loop()
+        wait_s = self._pace.spend(loop.time(), messages)
+        if wait_s > 0 and self._is_connected:
+            if self._debt is not None:
+                self._debt.cancel()
+            self._debt = loop.call_later(wait_s, self._paid)
+            if not self._is_paused:
+                self._is_paused = True
+                self._channel.pause()
+
+    def _paid(self) -> None:
+        self._debt = None
+        self._go_on()
+
+    def _show_awareness(self) -> None:
+        """Whoever asks many times in one turn is answered once."""
+        if not self._is_asked_who:
+            self._is_asked_who = True
+            asyncio.get_running_loop().call_soon(self._tell_awareness)
+
+    def _tell_awareness(self) -> None:
+        self._is_asked_who = False
+        frame = self._room.awareness_frame()
+        self._charge(len(frame.payload) / CHATTER_BYTES)
+        self._peer.post(frame)
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run beside the reading, in order of starting."""
         task = asyncio.create_task(work)
@@ -388,16 +430,22 @@ class Connection:
     def _listen(self) -> None:
         """From now on the peer gets what changes; whatever was durable before is in its step 2."""
         self._peer.listens = True
-        awareness = self._room.awareness()
-        if awareness.states:
-            self._peer.post(encode_message(awareness))
+        if self._room.awareness().states:
+            self._peer.post(self._room.awareness_frame())
 
     async def _answer(self, state_vector: bytes, asks_first: bool) -> None:
         try:
             if asks_first:
                 await self._ask_for_news()
-            update = await self._host.call(Sync(state_vector))
-            self._peer.post_whole(self._room.whole_state(update))
+            async with (
+                self._one_answer
+            ):  # a frame of a thousand questions must not make a thousand whole states at once
+                if self._peer.is_closing:
+                    return
+                update = await self._host.call(Sync(state_vector))
+                frame = self._room.whole_state(update)
+                self._charge(1 + len(update) / CHATTER_BYTES)
+                self._peer.post_whole(frame)
         except AccordantError as error:
             self._peer.close(CloseCode.UNAVAILABLE, close_reason(error))
         finally:

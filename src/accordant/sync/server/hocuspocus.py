@@ -18,12 +18,21 @@ from accordant.sync.closing import CloseCode, close_code, close_reason
 from accordant.sync.hocuspocus import CloseDocument, PermissionDenied, document_in, encode_message, name_prefix
 from accordant.sync.hocuspocus_session import HocuspocusSession
 from accordant.sync.multiplex import Forward, Leave, Multiplex, Open, Reply
+from accordant.sync.pace import Pace
 from accordant.sync.server.channel import Channel, Frame, Receiver
 from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, WireError
-from accordant.types.limits import DENIALS_PER_SOCKET_MAX, DOCUMENT_NAME_BYTES_MAX, FIRST_FRAME_MAX_S, FRAME_BYTES_MAX
+from accordant.types.limits import (
+    CHATTER_BURST,
+    CHATTER_PER_S,
+    DENIALS_PER_SOCKET_MAX,
+    DOCUMENT_NAME_BYTES_MAX,
+    FIRST_FRAME_MAX_S,
+    FRAME_BYTES_MAX,
+    OPENING_CHATTER,
+)
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["HocuspocusSocket", "Line", "Serve"]
@@ -119,7 +128,8 @@ class HocuspocusSocket:
         self._serve = serve
         self._multiplex = Multiplex()
         self._lines: dict[bytes, Line] = {}
-        self._paused: set[Line] = set()
+        self._paused: set[object] = set()
+        self._pace = Pace(CHATTER_PER_S, CHATTER_BURST, asyncio.get_running_loop().time())
         self._tasks: set[asyncio.Task[None]] = set()
         self._disconnected = asyncio.Event()
         self._denials = 0
@@ -142,12 +152,12 @@ class HocuspocusSocket:
         if not self._has_opened:
             self.channel.cut(int(CloseCode.SILENT), "silent: no document was asked for with a token")
 
-    def pause(self, line: Line) -> None:
+    def pause(self, line: object) -> None:
         """Read no more until this line may go on."""
         self._paused.add(line)
         self.channel.pause()
 
-    def resume(self, line: Line) -> None:
+    def resume(self, line: object) -> None:
         """This line may go on."""
         if line in self._paused:
             self._paused.discard(line)
@@ -182,11 +192,21 @@ class HocuspocusSocket:
                 case Forward(name, body):
                     self._lines[name].frame_received(body)
                 case Open(name, token, held):
+                    self._charge(OPENING_CHATTER)
                     self._open(name, token, held)
                 case Leave(name):
                     self._lines.pop(name).hang_up()
                 case Reply(answer):
+                    self._charge(1)
                     self._peer.post(answer)
+
+    def _charge(self, messages: float) -> None:
+        """What changes nothing is free up to a rate; beyond it the socket is not read until it has paid."""
+        loop = asyncio.get_running_loop()
+        wait_s = self._pace.spend(loop.time(), messages)
+        if wait_s > 0 and self._pace not in self._paused:
+            self.pause(self._pace)
+            loop.call_later(wait_s, self.resume, self._pace)
 
     def _open(self, name: bytes, token: str, held: tuple[bytes, ...]) -> None:
         try:

@@ -19,7 +19,8 @@ from accordant.sync.server.channel import Frame
 from accordant.sync.server.peer import Peer
 from accordant.sync.wire import Awareness, AwarenessState, Own, OwnType, SyncStep2, SyncUpdate, encode_message
 from accordant.types.entries import EntryKind
-from accordant.types.limits import KEEPALIVE_S
+from accordant.types.errors import NoAuthority
+from accordant.types.limits import KEEPALIVE_S, PEERS_PER_DOCUMENT_MAX
 
 __all__ = ["Room", "Rooms"]
 
@@ -40,6 +41,7 @@ class Room:
         self._keeping_alive = asyncio.create_task(self._keep_alive())
         self._news: dict[int, AwarenessState] = {}
         self._state: tuple[bytes, Frame] | None = None
+        self._presences_frame: Frame | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -52,7 +54,10 @@ class Room:
         return len(self._peers)
 
     def enter(self, peer: Peer) -> None:
-        """Let a peer in. What it is sent depends on its `listens` and `is_member`."""
+        """Let a peer in; raises `NoAuthority` when it is one too many. What it is sent depends on `listens` and `is_member`."""
+        if len(self._peers) >= PEERS_PER_DOCUMENT_MAX:
+            text = f"{self.host.key} has {PEERS_PER_DOCUMENT_MAX} peers, which is all it can have"
+            raise NoAuthority(text, code="room_full", hint="come back later")
         self._peers.add(peer)
 
     def leave(self, peer: Peer) -> None:
@@ -73,6 +78,12 @@ class Room:
         """Everybody who is here."""
         return self._presences.everyone()
 
+    def awareness_frame(self) -> Frame:
+        """The same, as it is sent: built once until somebody's presence changes."""
+        if self._presences_frame is None:
+            self._presences_frame = Frame(encode_message(self.awareness()))
+        return self._presences_frame
+
     def whole_state(self, update: bytes) -> Frame:
         """Step 2. Newcomers who are sent the very same state share one frame: ten megabytes once, not each."""
         if self._state is None or self._state[0] is not update:
@@ -83,6 +94,7 @@ class Room:
         """Tell everybody, once per turn of the loop: the newest state of each client counts."""
         if news is None:
             return
+        self._presences_frame = None
         if not self._news:
             asyncio.get_running_loop().call_soon(self._tell_news)
         for state in news.states:
@@ -137,7 +149,7 @@ class Room:
         while True:
             await asyncio.sleep(KEEPALIVE_S / 3)
             quiet = [p for p in self._peers if p.listens and loop.time() - p.posted_at >= KEEPALIVE_S]
-            frame = Frame(encode_message(self.awareness())) if quiet else Frame(b"")
+            frame = self.awareness_frame()
             for peer in quiet:
                 peer.post(frame)
 

@@ -7,36 +7,48 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 
 from accordant.engine.host.engine import Engine
 from accordant.sync.server.address import is_loopback
 from accordant.sync.server.application import app
+from accordant.sync.server.arrivals import Arrivals, Crowd
+from accordant.sync.server.entrance import entrance
 from accordant.sync.server.http.events import end_streams
 from accordant.sync.server.protocol import DirectProtocol
 from accordant.types.errors import Invalid, NoAuthority
-from accordant.types.limits import CLOSE_TIMEOUT_S, FRAME_BYTES_MAX
+from accordant.types.limits import CLOSE_TIMEOUT_S, DOCUMENT_NAME_BYTES_MAX, FILES_RESERVED, FRAME_BYTES_MAX
 
 __all__ = ["RECEIVE_BYTES_MAX", "run"]
 
-RECEIVE_BYTES_MAX = 4 * FRAME_BYTES_MAX
-"""Above our own bound, so that a frame beyond that is answered with our close code, which says not to repeat it."""
+RECEIVE_BYTES_MAX = FRAME_BYTES_MAX + DOCUMENT_NAME_BYTES_MAX
+"""One message with a Hocuspocus name around it. What is larger is refused when it says so, not when it has arrived."""
 
 
 async def run(
-    engine: Engine, host: str, port: int, on_listening: Callable[[str, int], None], token_file: Path | None = None
+    engine: Engine,
+    host: str,
+    port: int,
+    on_listening: Callable[[str, int], None],
+    token_file: Path | None = None,
+    crowd: Crowd | None = None,
 ) -> None:
     """Serve an open engine until SIGINT or SIGTERM; then finish what was begun. Port 0: any free one.
 
-    Calls `on_listening(host, port)` once connections are accepted. Raises `Invalid` for an address that others can reach,
-    and `NoAuthority` when the port is taken.
+    Calls `on_listening(host, port)` once connections are accepted. `crowd`: how many there may be. Raises `Invalid` for an
+    address that others can reach, and `NoAuthority` when the port is taken.
     """
     listener = listen(host, port, has_tokens=token_file is not None)
+    crowd = crowd or Crowd()
+    arrivals = Arrivals(replace(crowd, in_all=min(crowd.in_all, _sockets_granted(crowd.in_all))))
     with contextlib.closing(listener):
         config = uvicorn.Config(
             app(engine, token_file=token_file),
+            http=cast(Any, entrance(arrivals)),  # annotated as a class; anything that makes a protocol will do
             ws=DirectProtocol,
             ws_max_size=RECEIVE_BYTES_MAX,
             ws_per_message_deflate=False,  # costs more time than loopback bytes, and memory per peer
@@ -51,6 +63,23 @@ async def run(
         )
         with server.stopping_on_signals():
             await server.serve(sockets=[listener])
+
+
+def _sockets_granted(wanted: int) -> int:
+    """How many connections the system's limit on open files leaves room for, after asking for as many as are wanted."""
+    try:
+        import resource
+    except ImportError:  # Windows counts otherwise
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + FILES_RESERVED
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard)
+            )
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else max(1, soft - FILES_RESERVED)
 
 
 def listen(host: str, port: int, *, has_tokens: bool = False) -> socket.socket:

@@ -22,7 +22,7 @@ from accordant.sync.server.peer import Peer
 from accordant.types.access import Principal
 from accordant.types.commands import Committed, Submission
 from accordant.types.errors import AccordantError, Denied, Fenced
-from accordant.types.limits import SESSION_GRACE_S, SESSIONS_LAPSED_KEPT, SUBMISSIONS_REMEMBERED
+from accordant.types.limits import SEATS_WAITING_MAX, SESSION_GRACE_S, SESSIONS_LAPSED_KEPT, SUBMISSIONS_REMEMBERED
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["Seat", "Seats"]
@@ -87,6 +87,7 @@ class Seats:
         self._store = store
         self._grace_s = grace_s
         self._seats: dict[str, Seat] = {}
+        self._waiting: dict[str, Seat] = {}
         self._lapsed: OrderedDict[str, None] = OrderedDict()
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -104,6 +105,7 @@ class Seats:
         resumed = seat is not None
         if seat is None:
             seat = await self._begin(host, key, hello, principal)
+        self._waiting.pop(seat.joined.session, None)
         if seat.timer is not None:
             seat.timer.cancel()
             seat.timer = None
@@ -119,10 +121,14 @@ class Seats:
         seat.peer = None
         if self._seats.get(seat.joined.session) is seat:
             seat.timer = asyncio.get_running_loop().call_later(self._grace_s, self._lapse, seat)
+            self._waiting[seat.joined.session] = seat
+            if len(self._waiting) > SEATS_WAITING_MAX:
+                self._lapse(next(iter(self._waiting.values())))
 
     async def leave(self, seat: Seat) -> None:
         """The client has closed its session."""
         self._seats.pop(seat.joined.session, None)
+        self._waiting.pop(seat.joined.session, None)
         await seat.port.close()
 
     def close(self) -> None:
@@ -163,6 +169,9 @@ class Seats:
 
     def _lapse(self, seat: Seat) -> None:
         session = seat.joined.session
+        self._waiting.pop(session, None)
+        if seat.timer is not None:
+            seat.timer.cancel()
         if self._seats.pop(session, None) is None:
             return
         if seat.ends_with_its_connection:

@@ -18,6 +18,7 @@ from accordant.engine.host.engine import Engine
 from accordant.sync.server.door import Door
 from accordant.sync.server.http.events import stream_events
 from accordant.sync.server.http.history import Contradictions, read_log
+from accordant.sync.server.http.listing import list_documents
 from accordant.sync.server.http.metrics import Metrics
 from accordant.sync.server.http.openapi import description
 from accordant.sync.server.http.paths import Target, target_of
@@ -28,7 +29,6 @@ from accordant.sync.server.http.writing import check_creation, delete_region, po
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, Denied, StoreError
 from accordant.types.limits import STORE_BUSY_S
-from accordant.types.namespaces import DocumentKey
 
 __all__ = ["HttpApi"]
 
@@ -136,10 +136,7 @@ class HttpApi:
 
     async def _list(self, request: Request) -> Response:
         """Documents that the caller may know of."""
-        grant = self._door.principal(request.scope).grant
-        found = [info for info in await self._engine.documents() if grant.covers(DocumentKey.parse(info.key))]
-        rows = [{"document": info.key, "version": info.head, "created_at": info.created_at} for info in found]
-        return JSONResponse({"documents": rows})
+        return await list_documents(self._engine, self._door.principal(request.scope).grant, request)
 
     # -- beside them ------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from accordant.types.limits import HTTP_LOG_LIMIT_MAX, INTEGER_MAX, KEY_CHARS_MAX
+from accordant.types.limits import HTTP_DOCUMENTS_LIMIT_MAX, HTTP_LOG_LIMIT_MAX, INTEGER_MAX, KEY_CHARS_MAX
 from accordant.types.regions import OPERATIONS, Kind
 
 __all__ = ["description"]
@@ -102,7 +102,9 @@ def description() -> dict[str, Any]:
         "/healthz": {"get": {"summary": "The process and its store answer.", "responses": _answers("ok", (503,))}},
         "/metrics": _read("Counters for Prometheus.", [], "text/plain"),
         "/openapi.json": _read("This description.", []),
-        "/documents": _read("The documents that the caller may know of.", []),
+        "/documents": _read(
+            "The documents that the caller may know of; `next` is the `after` of the next page.", _pages()
+        ),
         DOCUMENT: _read("All regions at one version.", [_query("at", VERSION, "As it was at this version.")]),
         REGION: region
         | _write("put", "Replace a guarded field, or a whole text, that was read before.", _VALUE)
@@ -138,6 +140,12 @@ def description() -> dict[str, Any]:
         },
         "security": [{}, {"token": []}],
     }
+
+
+def _pages() -> list[dict[str, Any]]:
+    limit = {"type": "integer", "minimum": 1, "maximum": HTTP_DOCUMENTS_LIMIT_MAX}
+    after = "Only documents whose name is greater: the `next` of the page before."
+    return [_query("after", TEXT, after), _query("limit", limit, "How many documents.")]
 
 
 def _log_query() -> list[dict[str, Any]]:

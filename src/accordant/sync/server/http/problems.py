@@ -48,7 +48,10 @@ _BY_CODE = {
     "no_token": 401,
     "bad_token_shown": 401,
     "token_expired": 401,
+    "request_timeout": 408,
+    "too_many_connections": 429,
     "too_many_requests": 429,
+    "server_full": 503,
     "unhealthy": 503,
 }
 """Codes that HTTP has a status of its own for; everything else goes by the error's class."""
@@ -106,7 +109,7 @@ def problem_of(error: AccordantError) -> JSONResponse:
         if fields.get("token") is not None:
             headers["ETag"] = etag_of(Token.from_list(fields["token"]))
             body["etag"] = headers["ETag"]
-    if status == 503:
+    if status in (429, 503):
         headers.setdefault("Retry-After", RETRY_AFTER_S)
     if status == 401:
         headers.setdefault("WWW-Authenticate", "Bearer")

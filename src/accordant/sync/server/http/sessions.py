@@ -16,6 +16,7 @@ from accordant.engine.commands import Join, Leave
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.engine import Engine
 from accordant.engine.host.port import EmbeddedPort
+from accordant.engine.host.turns import Turns
 from accordant.sync.server.address import ANONYMOUS
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError
@@ -34,7 +35,7 @@ class HttpSessions:
     def __init__(self, engine: Engine, idle_s: float = HTTP_SESSION_IDLE_S) -> None:
         self._engine = engine
         self._known: OrderedDict[Who, tuple[DocumentHost, EmbeddedPort, str]] = OrderedDict()
-        self._beginning: dict[Who, asyncio.Lock] = {}
+        self._beginning = Turns()
         self._ending: set[asyncio.Task[None]] = set()
         self._used_at: dict[Who, float] = {}
         self._idle_s = idle_s
@@ -44,18 +45,13 @@ class HttpSessions:
         """This caller's way to the document. Raises what `Engine.open` raises."""
         host = await self._engine.host(key)
         who = (key.path, principal.agent or ANONYMOUS, principal.token)
-        lock = self._beginning.setdefault(who, asyncio.Lock())
-        try:
-            async with lock:
-                self._used_at[who] = time.monotonic()
-                known = self._known.get(who)
-                if known is not None and known[0] is host and host.machine.sessions.get(known[2]) is not None:
-                    self._known.move_to_end(who)
-                    return known[1]
-                return await self._begin(who, host, key, principal)
-        finally:
-            if not lock.locked():
-                self._beginning.pop(who, None)
+        async with self._beginning.of(who):
+            self._used_at[who] = time.monotonic()
+            known = self._known.get(who)
+            if known is not None and known[0] is host and host.machine.sessions.get(known[2]) is not None:
+                self._known.move_to_end(who)
+                return known[1]
+            return await self._begin(who, host, key, principal)
 
     async def _begin(self, who: Who, host: DocumentHost, key: DocumentKey, principal: Principal) -> EmbeddedPort:
         session, agent = uuid.uuid4().hex, who[1]
