@@ -11,7 +11,7 @@ WORKERS ?= auto
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/.dev tests/node/node_modules/.installed  ## the environment, the package and the foreign Yjs peers
+setup: $(VENV)/.dev tests/node/node_modules/.installed $(VENV)/.chromium  ## the environment, the package, the foreign Yjs peers, a browser
 
 demo: $(VENV)/.run  ## two agents and one document, in the terminal
 	$(BIN)/accordant demo
@@ -53,4 +53,8 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 
 tests/node/node_modules/.installed: tests/node/package.json tests/node/node_tools.py $(VENV)/.dev
 	$(BIN)/python tests/node/node_tools.py
+	@touch $@
+
+$(VENV)/.chromium: tests/node/node_tools.py $(VENV)/.dev
+	$(BIN)/python tests/node/node_tools.py chromium
 	@touch $@

