@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pycrdt
 import pytest
@@ -83,3 +84,28 @@ def test_items_of_an_undeclared_array_have_their_versions() -> None:
     assert [item["version"] for item in shown] == versions
     assert [item["value"].split(".")[0] for item in shown] == [str(v) for v in versions]
     assert len(set(item_ids(state.replica, state.ledger, "r"))) == len(shown)
+
+
+def test_blame_of_versions_of_many_digits() -> None:
+    """Versions that need two digits of the rendering are told apart as exactly as small ones, neighbours in either digit too."""
+    state, doc = DocumentState(2**40 + 1), pycrdt.Doc(client_id=5)
+    text, written = doc.get("t", type=pycrdt.Text), []
+    for version in (5, 5_999, 6_000, 6_001, 12_001, 12_002):
+        before = doc.get_state()
+        text.insert(len(str(text).encode()), "a😀b")
+        while state.head < version - 1:
+            state.record(Entry(state.head + 1, EntryKind.WRITE, 0, "a"), None)
+        _fold(state, doc.get_update(before), "a", "t")
+        written.append(version)
+    assert [(run.end - run.start, run.version) for run in blame(state, "t")] == [(3, version) for version in written]
+
+
+def test_a_pasted_book_is_not_walked_letter_by_letter() -> None:
+    """An outline is made within one turn of the document: of a megabyte that came at once it costs a fraction of a second."""
+    state, doc = DocumentState(2**40 + 1), pycrdt.Doc(client_id=5)
+    text = doc.get("t", type=pycrdt.Text)
+    text += "words 😀 " * 100_000
+    _fold(state, doc.get_update(), "a", "t")
+    began = time.process_time()
+    assert outline(state)["regions"]["t"]["runs"] == [[0, 800_000, "a", 1]]
+    assert time.process_time() - began < 0.5

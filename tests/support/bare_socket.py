@@ -74,6 +74,14 @@ class BareSocket:
             if opcode == CLOSE:
                 return int.from_bytes(payload[:2], "big"), payload[2:].decode().partition(":")[0]
 
+    def stop_reading(self) -> None:
+        """Leave what comes in the system's buffers."""
+        self.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def read_on(self) -> None:
+        """Read again."""
+        self.writer.transport.resume_reading()  # type: ignore[attr-defined]
+
     def reset(self) -> None:
         """Go without a word: the other side gets a reset."""
         raw = self.writer.get_extra_info("socket")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from accordant.engine.render import unit_versions
 from accordant.engine.state import DocumentState
 
 __all__ = ["Run", "blame"]
+
+_PAIR = re.compile("[\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,13 @@ def blame(state: DocumentState, region: str) -> list[Run]:
     text = state.replica.text(region)
     if not text:
         return []
-    versions = unit_versions(state.replica, state.ledger, region)
+    pairs = [found.start() for found in _PAIR.finditer(text)]  # characters of two units
+    seconds = [at + n + 1 for n, at in enumerate(pairs)]  # the units that are their second halves
     runs: list[Run] = []
-    unit = 0
-    for index, character in enumerate(text):
-        version = versions[unit]
-        unit += 2 if character > "\uffff" else 1
-        if runs and runs[-1].version == version:
-            runs[-1] = Run(runs[-1].start, index + 1, runs[-1].actor, version)
-        else:
-            runs.append(Run(index, index + 1, state.actors.of(version)[0] or "?", version))
+    start = 0
+    for unit, version in unit_versions(state.replica, state.ledger, region, state.head):
+        end = unit - bisect_left(seconds, unit)
+        if end > start:  # a character belongs to whoever brought its first half; both came together
+            runs.append(Run(start, end, state.actors.of(version)[0] or "?", version))
+        start = end
     return runs

@@ -189,6 +189,16 @@ class Ledger:
         found = self.clients[client]
         return found.offsets[bisect_right(found.since, clock) - 1]
 
+    def versions(self, client: int, clock: int, end: int) -> list[tuple[int, int]]:
+        """The same for a range of known ids, by runs: (how many, version)."""
+        found = self.clients[client]
+        runs, at = [], bisect_right(found.since, clock) - 1
+        while clock < end:
+            until = min(end, found.since[at + 1]) if at + 1 < len(found.since) else end
+            runs.append((until - clock, found.offsets[at]))
+            clock, at = until, at + 1
+        return runs
+
     def is_dead(self, client: int, clock: int) -> bool:
         """Whether this id has been deleted."""
         found = self.clients.get(client)

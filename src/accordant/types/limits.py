@@ -322,6 +322,10 @@ An answer counts once more for each `CHATTER_BYTES`. Beyond: its socket is not r
 CHATTER_BYTES: Final = 65_536
 """Bytes of an answer that count as one message more: a state of 10 MB may be asked for six times, then three times a second."""
 
+CHATTER_BUILT_BYTES: Final = 4_096
+"""The same for the answer of a call, whose JSON is built anew each time: an outline of 1 MB costs 80 ms; four at once, then two a
+second."""
+
 OPENING_CHATTER: Final = 5
 """What opening a document counts on a Hocuspocus connection: a session begins and is logged. All hundred may begin at once; who
 opens and leaves without end does so a hundred times a second."""

@@ -85,7 +85,7 @@ class Channel(Protocol):
         """Send after everything before it; never waits."""
 
     def pause(self) -> None:
-        """Read no more; what was read already still arrives."""
+        """Read no more, and hand nothing more on than what the call that is under way brings."""
 
     def resume(self) -> None:
         """Read again."""

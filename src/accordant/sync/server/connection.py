@@ -34,6 +34,7 @@ from accordant.types.errors import AccordantError, Denied, Invalid
 from accordant.types.limits import (
     ANSWER_BYTES_MAX,
     CALLS_IN_FLIGHT_MAX,
+    CHATTER_BUILT_BYTES,
     CHATTER_BURST,
     CHATTER_BYTES,
     CHATTER_PER_S,
@@ -51,6 +52,8 @@ _TOO_EARLY = frozenset({"clock_gap", "unknown_reference"})
 
 logger = logging.getLogger("accordant.sync")
 _REPLICATES = (acts.Listen, acts.Answer)
+_WHOLE = (Method.OUTLINE, Method.HISTORY)
+"""Calls whose answers may be as large as the document: one at a time."""
 _WITH_OTHERS = (acts.AskForNews, acts.Relay, acts.ShowAwareness)
 """What a bearer who reads only some regions has no part in: a replica, which it is told, and presences, which it is not."""
 
@@ -328,6 +331,11 @@ class Connection:
                 self._is_paused = True
                 self._channel.pause()
 
+    async def _until_paid(self) -> None:
+        """Questions of which many have arrived already wait too."""
+        if (wait_s := self._pace.spend(asyncio.get_running_loop().time(), 0)) > 0:
+            await asyncio.sleep(wait_s)
+
     def _paid(self) -> None:
         self._debt = None
         self._go_on()
@@ -440,6 +448,7 @@ class Connection:
             async with (
                 self._one_answer
             ):  # a frame of a thousand questions must not make a thousand whole states at once
+                await self._until_paid()
                 if self._peer.is_closing:
                     return
                 update = await self._host.call(Sync(state_vector))
@@ -456,7 +465,13 @@ class Connection:
         if seat is None:
             raise AssertionError("a call without a seat")
         try:
-            frame = self._machine.result(call, await METHODS[method](self._seats, seat, body))
+            if method in _WHOLE:
+                async with self._one_answer:
+                    await self._until_paid()
+                    frame = self._machine.result(call, await METHODS[method](self._seats, seat, body))
+            else:
+                frame = self._machine.result(call, await METHODS[method](self._seats, seat, body))
+            self._charge(len(frame) / CHATTER_BUILT_BYTES)
             if len(frame) > ANSWER_BYTES_MAX:
                 raise Invalid(f"the answer has {len(frame)} bytes", code="too_large", limit=ANSWER_BYTES_MAX)
         except AccordantError as error:

@@ -29,6 +29,7 @@ from accordant.types.limits import (
     CHATTER_PER_S,
     DENIALS_PER_SOCKET_MAX,
     DOCUMENT_NAME_BYTES_MAX,
+    DOCUMENTS_PER_SOCKET_MAX,
     FIRST_FRAME_MAX_S,
     FRAME_BYTES_MAX,
     OPENING_CHATTER,
@@ -38,6 +39,10 @@ from accordant.types.namespaces import DocumentKey
 __all__ = ["HocuspocusSocket", "Line", "Serve"]
 
 logger = logging.getLogger("accordant.sync")
+
+DOCUMENTS_GOING_MAX = 2 * DOCUMENTS_PER_SOCKET_MAX
+"""Documents of one connection, those that were left and have not ended yet included. Beyond: it is not read."""
+_GOING, _DEBT = "going", "debt"  # reasons for not reading, beside lines that cannot follow
 
 
 class Line:
@@ -204,9 +209,9 @@ class HocuspocusSocket:
         """What changes nothing is free up to a rate; beyond it the socket is not read until it has paid."""
         loop = asyncio.get_running_loop()
         wait_s = self._pace.spend(loop.time(), messages)
-        if wait_s > 0 and self._pace not in self._paused:
-            self.pause(self._pace)
-            loop.call_later(wait_s, self.resume, self._pace)
+        if wait_s > 0 and _DEBT not in self._paused:
+            self.pause(_DEBT)
+            loop.call_later(wait_s, self.resume, _DEBT)
 
     def _open(self, name: bytes, token: str, held: tuple[bytes, ...]) -> None:
         try:
@@ -220,9 +225,16 @@ class HocuspocusSocket:
         line = self._lines[name] = Line(name, self, partial(self._closed, name))
         task = asyncio.create_task(self._run(name, line, key, principal))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        if len(self._tasks) >= DOCUMENTS_GOING_MAX:
+            self.pause(_GOING)
         for body in held:
             line.frame_received(body)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if len(self._tasks) < DOCUMENTS_GOING_MAX:
+            self.resume(_GOING)
 
     # -- one document -----------------------------------------------------------------------------------------
 

@@ -108,7 +108,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         """Read on."""
         if self.read_paused and not self.disconnected:
             self.read_paused = False
-            if not self._is_resting:
+            if self._is_resting:
+                return
+            if self._partial:
+                self._is_resting = True
+                self.loop.call_soon(self._go_on)
+            else:
                 self.transport.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
@@ -149,7 +154,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
                 partial += data[at:]
         else:
             partial += data
-            if not self._is_resting and self._needs(partial) <= len(partial):
+            if not (self._is_resting or self.read_paused) and self._needs(partial) <= len(partial):
                 del partial[: self._take_frames(bytes(partial))]
         self._watch_slow_message()
 
@@ -191,7 +196,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
                 if not self.close_sent:
                     start += _MASK_BYTES
                     self.receiver.frame_received(apply_mask(data[start:end], data[start - _MASK_BYTES : start]))
-            else:
+            elif first & 15 in _DATA or not self.disconnected:
                 self._hand_over(first, size, data[at:end])
             at = end
             self._messages += bool(first & _FINAL) and first & 15 in _DATA
@@ -199,6 +204,8 @@ class DirectProtocol(WebSocketsSansIOProtocol):
                 return have
             if self._is_resting or perf_counter() > until:
                 self._rest(0.0)
+                break
+            if self.read_paused and not self.disconnected:  # the receiver has enough
                 break
         return at
 
@@ -305,7 +312,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         """The socket is gone."""
         super().connection_lost(exc)
         if self._is_taken:
-            self._is_resting = self._is_resting and self._is_accepted
+            self._is_resting = bool(self._partial) and self._is_accepted
             if self._is_resting:
                 self.loop.call_soon(self._go_on)
             else:
