@@ -10,13 +10,16 @@
 
 import { addressOf } from './address.js'
 import { Emitter } from './emitter.js'
-import { ClosedError, FencedError, InvalidError, RefusedError, TooMuchError, errorOfClose, errorOfMessage, isFinal } from './errors.js'
+import {
+  ClosedError, FencedError, InvalidError, RefusedError, TooMuchError, errorOfClose, errorOfMessage, isFinal
+} from './errors.js'
 import { DocumentClient, checkedToken } from './http.js'
 import { Patience } from './patience.js'
 import { Intention, Replica } from './replica.js'
 import { OWN } from './wire.js'
 
 const PROTOCOL = 1
+const CAPABILITIES = ['ack', 'awareness', 'calls', 'refusal']
 /** Intentions that may wait for the authority at once; then `edit` fails. */
 const PENDING_MAX = 10_000
 
@@ -52,11 +55,12 @@ export class Handle {
   /** @type {Array<{isMet: () => boolean, resolve: () => void, reject: (error: any) => void}>} */ #waiting = []
   /** @type {any} */ #timer = null
 
-  constructor (/** @type {string} */ url, /** @type {any} */ namespace, /** @type {string} */ document, /** @type {any} */ options) {
+  constructor (/** @type {[string, string | string[], string, any]} */ ...[url, namespace, document, options]) {
     const { Y, WebsocketProvider, WebSocketPolyfill = globalThis.WebSocket, agent, token = null, fetch } = options ?? {}
     if (!Y || !WebsocketProvider) throw misuse('pass the modules: { Y, WebsocketProvider }')
     if (!WebSocketPolyfill) throw misuse('this runtime has no WebSocket: pass { WebSocketPolyfill }, from the package ws')
     if (typeof agent !== 'string' || agent === '') throw misuse('say who you are: { agent }')
+    if (typeof token !== 'function') checkedToken(token)
     this.#options = { ...options, WebSocketPolyfill, token }
     this.#address = addressOf(url, namespace, document)
     /** The same document over HTTP. */
@@ -94,7 +98,8 @@ export class Handle {
   edit (change) {
     if (this.#end !== null) return Promise.reject(this.#end)
     if (this.pending >= PENDING_MAX) {
-      return Promise.reject(new TooMuchError(`${PENDING_MAX} edits wait for the authority`, { code: 'outbox_full', retryable: true }))
+      const why = `${PENDING_MAX} edits wait for the authority`
+      return Promise.reject(new TooMuchError(why, { code: 'outbox_full', retryable: true }))
     }
     const intention = new Intention(change)
     if (this.#replica.wasSynced) this.#perform(intention)
@@ -110,18 +115,32 @@ export class Handle {
   // -- joining --------------------------------------------------------------------------------------------------------
 
   #fresh () {
-    const ours = (/** @type {Function} */ does) => (/** @type {any[]} */ ...given) => { if (replica === this.#replica) does(...given) }
-    const { token, agent } = this.#options
+    const ours = (/** @type {Function} */ does) => (/** @type {any[]} */ ...given) => {
+      if (replica === this.#replica) does(...given)
+    }
+    const { agent } = this.#options
     const replica = new Replica(this.#options, this.#address, {
-      token: async () => checkedToken(await (typeof token === 'function' ? token() : token)),
+      token: () => this.#token(),
       hello: () => ({
-        protocol: PROTOCOL, agent, shared: true, schema: null, resume: this.#seat, capabilities: ['ack', 'awareness', 'calls', 'refusal']
+        protocol: PROTOCOL, agent, shared: true, schema: null, resume: this.#seat, capabilities: CAPABILITIES
       }),
       hears: ours((/** @type {any} */ message) => this.#hear(message)),
       synced: ours(() => this.#synced()),
       ended: ours((/** @type {any} */ close) => this.#dropped(close))
     })
     return replica
+  }
+
+  /** One that can be no token stops the handle; where it could not be had now, the next attempt asks again. */
+  async #token () {
+    const { token } = this.#options
+    const given = typeof token === 'function' ? await token() : token
+    try {
+      return checkedToken(given)
+    } catch (error) {
+      if (this.#end === null) this.#finish('stopped', error)
+      throw error
+    }
   }
 
   #hear (/** @type {{type: number, body: any}} */ { type, body }) {
@@ -180,8 +199,9 @@ export class Handle {
 
   #dropped (/** @type {{code: number, reason: string} | null} */ close) {
     if (close?.code === 4409) this.#reset(errorOfClose(close.code, close.reason), this.#replica.ledger.refused())
-    else if (close !== null && isFinal(close.code)) this.#finish('stopped', this.#turnedAway ?? errorOfClose(close.code, close.reason))
-    else this.#become('connecting')
+    else if (close !== null && isFinal(close.code)) {
+      this.#finish('stopped', this.#turnedAway ?? errorOfClose(close.code, close.reason))
+    } else this.#become('connecting')
     this.#turnedAway = null
   }
 
@@ -191,7 +211,8 @@ export class Handle {
     // One of many that waited together: the others were told already, and it will not come again.
     const delay = intention?.isCarried ? 0 : this.#patience.refused(Date.now())
     const entries = this.#replica.ledger.entries
-    const unsaved = entries.filter(entry => entry.intention === null).map(entry => ({ updates: entry.updates, refused: entry === guilty }))
+    const unsaved = entries.filter(entry => entry.intention === null)
+      .map(entry => ({ updates: entry.updates, refused: entry === guilty }))
     this.#carried.push(...entries.filter(entry => entry.intention !== null && entry !== guilty))
     for (const entry of this.#carried) entry.intention.isCarried = true
     intention?.reject(error)

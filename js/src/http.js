@@ -101,7 +101,8 @@ export class Region {
 
   /** What is there: `{value, version, by, at, etag}`, a log with `entries`. */
   read (/** @type {{atLeast?: number}} */ { atLeast } = {}) {
-    return this.#client.request('GET', this.#path, { query: this.#query(atLeast === undefined ? {} : { at_least: String(atLeast) }) })
+    const query = this.#query(atLeast === undefined ? {} : { at_least: String(atLeast) })
+    return this.#client.request('GET', this.#path, { query })
   }
 
   append (/** @type {any} */ item, /** @type {any} */ about) {
@@ -111,11 +112,18 @@ export class Region {
   add (/** @type {any} */ item, /** @type {any} */ about) { return this.#post({ op: 'add', items: [item] }, about) }
   discard (/** @type {any} */ item, /** @type {any} */ about) { return this.#post({ op: 'discard', items: [item] }, about) }
   increment (by = 1, /** @type {any} */ about = undefined) { return this.#post({ op: 'increment', by }, about) }
-  insert (/** @type {number} */ index, /** @type {string} */ text, /** @type {any} */ about) { return this.#post({ op: 'insert', index, text }, about) }
-  replace (/** @type {string} */ old, /** @type {string} */ text, /** @type {any} */ about) { return this.#post({ op: 'replace', old, new: text }, about) }
+
+  insert (/** @type {number} */ index, /** @type {string} */ text, /** @type {any} */ about) {
+    return this.#post({ op: 'insert', index, text }, about)
+  }
+
+  replace (/** @type {string} */ old, /** @type {string} */ text, /** @type {any} */ about) {
+    return this.#post({ op: 'replace', old, new: text }, about)
+  }
 
   set (/** @type {string} */ key, /** @type {any} */ value, /** @type {any} */ about) {
-    return this.#client.request('PUT', `${this.#path}/${encodeURIComponent(key)}`, { query: this.#query(), body: { value, ...aboutOf(about) } })
+    const body = { value, ...aboutOf(about) }
+    return this.#client.request('PUT', `${this.#path}/${encodeURIComponent(key)}`, { query: this.#query(), body })
   }
 
   remove (/** @type {string} */ key) {
@@ -155,7 +163,8 @@ export class GuardedField {
    * @param {{expect: any, why?: string, derivedFrom?: any[]}} about
    */
   commit (value, { expect, ...about }) {
-    return this.#client.request('PUT', this.#path, { query: this.#query, headers: condition(expect), body: { value, ...aboutOf(about) } })
+    const body = { value, ...aboutOf(about) }
+    return this.#client.request('PUT', this.#path, { query: this.#query, headers: condition(expect), body })
   }
 
   /** Remove it, if nobody has written since `expect` was read. */

@@ -8,6 +8,6 @@
 export { connect, Handle } from './handle.js'
 export { openDocument, DocumentClient, GuardedField, Region } from './http.js'
 export {
-  AccordantError, ClosedError, ConflictError, DeniedError, FencedError, InvalidError, NotFoundError, PreconditionError, RefusedError,
-  StaleError, TooMuchError, UnauthorizedError, UnavailableError
+  AccordantError, ClosedError, ConflictError, DeniedError, FencedError, InvalidError, NotFoundError, PreconditionError,
+  RefusedError, StaleError, TooMuchError, UnauthorizedError, UnavailableError
 } from './errors.js'

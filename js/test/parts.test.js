@@ -3,14 +3,18 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { addressOf } from '../src/address.js'
 import { Emitter } from '../src/emitter.js'
-import { ConflictError, DeniedError, FencedError, RefusedError, StaleError, errorOfAnswer, errorOfClose, errorOfMessage, isFinal, redacted } from '../src/errors.js'
+import {
+  ConflictError, DeniedError, FencedError, RefusedError, StaleError, errorOfAnswer, errorOfClose, errorOfMessage, isFinal, redacted
+} from '../src/errors.js'
+import { connect } from '../src/handle.js'
 import { checkedToken, openDocument } from '../src/http.js'
 import { Ledger, hasLanded } from '../src/ledger.js'
 import { Patience, RESETS_MAX } from '../src/patience.js'
 import { introduced } from '../src/socket.js'
 import { OWN, answered, decodeOwn, encodeOwn } from '../src/wire.js'
 
-const entry = (intention, { ends = [[1, 1]], deletes = [] } = {}) => ({ intention, updates: [new Uint8Array([1])], ends, deletes, wasSent: false })
+const entry = (intention, { ends = [[1, 1]], deletes = [] } = {}) =>
+  ({ intention, updates: [new Uint8Array([1])], ends, deletes, wasSent: false })
 
 test('an address leads to the websocket and to HTTP, below any prefix, each segment encoded', () => {
   assert.deepEqual(addressOf('ws://h:1/base/', 'acme/task/q3', 'a b'), {
@@ -39,7 +43,8 @@ test('our messages are read back, cut ones throw, and y-protocols are left alone
 })
 
 test('step 2 and updates await an answer, and nothing else does', () => {
-  assert.deepEqual([[0, 0], [0, 1], [0, 2], [1, 1], [3], []].map(bytes => answered(new Uint8Array(bytes))), [null, 'step2', 'update', null, null, null])
+  const found = [[0, 0], [0, 1], [0, 2], [1, 1], [3], []].map(bytes => answered(new Uint8Array(bytes)))
+  assert.deepEqual(found, [null, 'step2', 'update', null, null, null])
 })
 
 test('an entry is confirmed when the message that carries it is, and not before', () => {
@@ -87,7 +92,8 @@ test('typing while nobody listens stays one entry, and intentions stay apart', (
   ledger.made(entry(null, { ends: [[1, 1]] }))
   ledger.made(entry(null, { ends: [[1, 2], [2, 1]], deletes: [[3, 0, 1]] }))
   assert.equal(ledger.entries.length, 1)
-  assert.deepEqual([ledger.entries[0].updates.length, ledger.entries[0].ends, ledger.entries[0].deletes], [2, [[1, 2], [2, 1]], [[3, 0, 1]]])
+  const [{ updates, ends, deletes }] = ledger.entries
+  assert.deepEqual([updates.length, ends, deletes], [2, [[1, 2], [2, 1]], [[3, 0, 1]]])
   ledger.made(entry('a'))
   ledger.made(entry(null))
   ledger.sent('step2')
@@ -115,7 +121,18 @@ test('refusals that repeat are waited for ever longer, and then no more; after q
 })
 
 test('a lost commit carries what won, and a stale basis is another error', () => {
-  const told = { code: 'stale_version', outcome: 'conflict', retryable: true, detail: 'late', fields: { path: 'account', at: 'then' }, next: 'retry', value: 1, version: 7, writer: 'ada', etag: '"7.0.0.x"' }
+  const told = {
+    code: 'stale_version',
+    outcome: 'conflict',
+    retryable: true,
+    detail: 'late',
+    fields: { path: 'account', at: 'then' },
+    next: 'retry',
+    value: 1,
+    version: 7,
+    writer: 'ada',
+    etag: '"7.0.0.x"'
+  }
   const lost = errorOfAnswer(412, told)
   assert.ok(lost instanceof ConflictError)
   assert.deepEqual([lost.value, lost.version, lost.writer, lost.retryable, lost.next], [1, 7, 'ada', true, 'retry'])
@@ -144,6 +161,12 @@ test('a token is never part of a text', async () => {
   const error = await document.guarded('account').read().catch(error => error)
   assert.deepEqual([error.name, error.code, error.outcome, error.retryable], ['UnavailableError', 'unreachable', 'unknown', true])
   assert.ok(!`${error.stack} ${JSON.stringify(error)}`.includes('geheim'))
+})
+
+test('what can be no token is refused before anything is opened', () => {
+  const modules = { Y: {}, WebsocketProvider: class {}, WebSocketPolyfill: class {}, agent: 'ada' }
+  assert.throws(() => connect('ws://h', 'acme/task/q3', 'b', { ...modules, token: 'geheim\n' }), { code: 'bad_token' })
+  assert.throws(() => connect('ws://h', 'acme/task/q3', 'b', { ...modules, agent: '' }), { code: 'bad_call' })
 })
 
 test('a request that nobody answered is repeated under one key', async () => {

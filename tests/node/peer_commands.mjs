@@ -40,7 +40,10 @@ export const fetched = async ({ url, method, headers, body }) => {
 // What the package does for a test: edits are remembered by a number, so that their outcome can be asked for later.
 export const handleCommands = (handle, say) => {
   const outcomes = new Map()
-  const told = error => ({ name: error.name, ...error, message: error.message, value: error.value, version: error.version, writer: error.writer })
+  const told = error => {
+    const { name, message, value, version, writer } = error
+    return { ...error, name, message, value, version, writer }
+  }
   const attempt = async act => {
     try {
       return { done: await act() }
@@ -48,7 +51,8 @@ export const handleCommands = (handle, say) => {
       return told(error)
     }
   }
-  for (const event of ['version', 'status', 'synced']) handle.on(event, detail => say({ event, detail: event === 'synced' ? null : detail }))
+  handle.on('synced', () => say({ event: 'synced' }))
+  for (const event of ['version', 'status']) handle.on(event, detail => say({ event, detail }))
   handle.on('reset', ({ doc, previous, error, unsaved }) => {
     say({
       event: 'reset',
@@ -60,7 +64,7 @@ export const handleCommands = (handle, say) => {
       unsaved: unsaved.map(one => one.refused)
     })
   })
-  handle.on('stopped', ({ error, unsaved }) => say({ event: 'stopped', error: told(error), unsaved: unsaved.map(one => one.refused) }))
+  handle.on('stopped', ({ error }) => say({ event: 'stopped', error: told(error) }))
   const changes = {
     append: ({ root, text }) => doc => doc.getText(root).insert(doc.getText(root).length, text),
     push: ({ root, item }) => doc => doc.getArray(root).push([item]),
@@ -82,22 +86,14 @@ export const handleCommands = (handle, say) => {
     saved: () => attempt(() => handle.whenSaved()),
     synced: () => attempt(() => handle.whenSynced()),
     state_of: () => ({ state: handle.state, pending: handle.pending, version: handle.version, url: handle.provider.url }),
-    cut_off: () => {
-      const { provider } = handle
-      provider.ws.close() // as the provider's own watchdog does, without a word to it
-      provider.ws = null
-      provider.wsconnected = false
-      provider.wsconnecting = false
-      provider.synced = false
-    },
-    come_back: () => handle.provider.connect(),
     read: async given => (reading = await field(given).read()),
     commit: given => attempt(() => field(given).commit(given.value, { expect: given.new ? null : reading, why: given.why })),
     commit_again: async given => {
       const lost = await field(given).commit(given.value, { expect: reading }).catch(error => error)
       return attempt(() => field(given).commit({ ...lost.value, ...given.value }, { expect: lost.reading }))
     },
-    update: given => attempt(() => field(given).update(value => ({ n: (value?.n ?? 0) + 1 }), { why: given.why, attempts: given.attempts })),
+    update: ({ why, attempts, ...given }) =>
+      attempt(() => field(given).update(value => ({ n: (value?.n ?? 0) + 1 }), { why, attempts })),
     region: ({ kind, name, act, given }) => attempt(() => handle.http[kind](name)[act](...given)),
     document: ({ at }) => attempt(() => handle.http.read({ at })),
     close: () => handle.close()

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pycrdt
 import pytest
 from pydantic import BaseModel
@@ -233,6 +234,20 @@ def test_an_address_that_others_reach_is_refused(tmp_path: Path) -> None:
     done = serve(str(tmp_path), "--host", "0.0.0.0", "--port", "0")
     assert done.returncode == 2
     assert "127.0.0.1" in done.stderr
+
+
+@in_loop
+async def test_an_allowed_origin_is_let_in(tmp_path: Path) -> None:
+    """`--origin` names whose pages may connect; others stay out, and what is no origin is refused at once."""
+    async with (
+        ServerProcess(tmp_path, "--origin", "https://app.example") as server,
+        httpx.AsyncClient(base_url=server.url.replace("ws:", "http:"), trust_env=False) as http,
+    ):
+        for origin, status in (("https://app.example", 200), ("https://other.example", 403)):
+            assert (await http.get("/documents", headers={"Origin": origin})).status_code == status
+    for wrong in ("app.example", "https://app.example/page", "https://app.example/", "ftp://app.example"):
+        done = await asyncio.to_thread(serve, str(tmp_path), "--port", "0", "--origin", wrong)
+        assert (done.returncode, "no web origin" in done.stderr) == (2, True)
 
 
 def test_a_taken_port_is_told(tmp_path: Path) -> None:

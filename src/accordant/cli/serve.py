@@ -6,10 +6,11 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -17,6 +18,7 @@ from accordant.cli.output import AsJson
 from accordant.engine.host.engine import Engine
 from accordant.sync.server.arrivals import Crowd
 from accordant.sync.server.run import run
+from accordant.types.errors import Invalid
 from accordant.types.limits import ARRIVALS_PER_S_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX
 
 __all__ = ["serve", "store_file"]
@@ -52,6 +54,12 @@ def serve(
         Path | None,
         typer.Option(help="Let in who shows a token made with this file (accordant token), and nobody else."),
     ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A web origin whose pages may connect, besides this machine's: https://app.example. Repeatable."
+        ),
+    ] = None,
     max_connections: Annotated[
         int, typer.Option(min=1, help="Connections in all; one more is answered 503.")
     ] = CONNECTIONS_MAX,
@@ -81,7 +89,8 @@ def serve(
     """
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     crowd = Crowd(max_connections, max_per_address, max_arrivals)
-    _run(_serve(store_file(path), host, port, durability, as_json, token_file, crowd))
+    origins = frozenset(map(_origin, origin or ()))
+    _run(_serve(store_file(path), host, port, durability, as_json, token_file, crowd, origins))
 
 
 def store_file(path: str) -> Path:
@@ -92,8 +101,32 @@ def store_file(path: str) -> Path:
     return found / FILE_IN_FOLDER if found.is_dir() else found
 
 
+def _origin(text: str) -> str:
+    """An origin as browsers send it; raises `Invalid` for what no browser would ever send."""
+    page = urlsplit(text)
+    if (
+        page.scheme not in ("http", "https")
+        or not page.netloc
+        or text != f"{page.scheme}://{page.netloc}"
+        or "@" in text
+    ):
+        raise Invalid(
+            f"{text!r} is no web origin",
+            code="usage",
+            hint="scheme, host, perhaps port, and nothing behind: https://app.example",
+        )
+    return text.lower()
+
+
 async def _serve(
-    store: Path, host: str, port: int, durability: Durability, as_json: bool, token_file: Path | None, crowd: Crowd
+    store: Path,
+    host: str,
+    port: int,
+    durability: Durability,
+    as_json: bool,
+    token_file: Path | None,
+    crowd: Crowd,
+    origins: Collection[str],
 ) -> None:
     def listening(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -111,7 +144,7 @@ async def _serve(
         print(f"  model      {MODEL}", flush=True)
 
     async with Engine(store, durability=durability.value) as engine:
-        await run(engine, host, port, listening, token_file, crowd)
+        await run(engine, host, port, listening, token_file, crowd, origins)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

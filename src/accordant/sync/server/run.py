@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -36,18 +36,19 @@ async def run(
     on_listening: Callable[[str, int], None],
     token_file: Path | None = None,
     crowd: Crowd | None = None,
+    origins: Collection[str] = (),
 ) -> None:
     """Serve an open engine until SIGINT or SIGTERM; then finish what was begun. Port 0: any free one.
 
-    Calls `on_listening(host, port)` once connections are accepted. `crowd`: how many there may be. Raises `Invalid` for an
-    address that others can reach, and `NoAuthority` when the port is taken.
+    Calls `on_listening(host, port)` once connections are accepted. `crowd`: how many there may be; `origins`: as for `app`.
+    Raises `Invalid` for an address that others can reach, and `NoAuthority` when the port is taken.
     """
     listener = listen(host, port, has_tokens=token_file is not None)
     crowd = crowd or Crowd()
     arrivals = Arrivals(replace(crowd, in_all=min(crowd.in_all, _sockets_granted(crowd.in_all))))
     with contextlib.closing(listener):
         config = uvicorn.Config(
-            app(engine, token_file=token_file),
+            app(engine, token_file=token_file, origins=origins),
             http=cast(Any, entrance(arrivals)),  # annotated as a class; anything that makes a protocol will do
             ws=DirectProtocol,
             ws_max_size=RECEIVE_BYTES_MAX,
