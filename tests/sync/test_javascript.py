@@ -230,8 +230,23 @@ async def test_a_fenced_agent_stops(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_closing_rejects_what_waits_and_ends_the_session(tmp_path: Path) -> None:
-    """Nothing hangs after `close`, and the authority keeps no session of it."""
+async def test_closing_ends_the_session_at_once(tmp_path: Path) -> None:
+    """The authority does not wait out the grace time of who said goodbye."""
+    async with Engine(tmp_path / "state.db") as engine, serving(engine) as url, ours(url) as ada:
+        here = await engine.open(Brief, TASK, "brief", agent="here")
+
+        async def who_left() -> list[str]:
+            return [entry.actor for entry in await here.history(kind="leave")]
+
+        await ada.heard("synced")
+        assert await who_left() == []
+        await ada.do("close")
+        await eventually(who_left, ["ada"])
+
+
+@in_loop
+async def test_closing_rejects_what_waits(tmp_path: Path) -> None:
+    """Nothing hangs after `close`."""
     async with ServerProcess(tmp_path / "state.db") as server, ours(server.url) as ada:
         await ada.heard("synced")
         await server.end(signal.SIGTERM)
