@@ -15,11 +15,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from measuring import Row, folder, is_quick, report
 from sync_load import scenarios, servers
@@ -148,7 +149,8 @@ def flush_ms() -> float:
     return median(took) * 1e3
 
 
-async def main() -> None:
+def main() -> None:
+    """Fetch what is compared, then ask every question."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, one round")
     parser.add_argument("--only", default="", help="questions whose name holds this")
@@ -156,6 +158,15 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=1 if QUICK else 3)
     asked = parser.parse_args()
     subprocess.run([sys.executable, str(servers.PEERS / "install.py")], check=True)
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+    with suppress(ImportError):  # the generator should cost as little as it can
+        import uvloop
+
+        run = uvloop.run
+    run(compare(asked))
+
+
+async def compare(asked: argparse.Namespace) -> None:
     words = asked.servers.split(",")
     kinds = [kind for kind in servers.KINDS if any(word in kind.name for word in words)]
     for question in QUESTIONS:
@@ -172,9 +183,4 @@ def _shown(row: Row) -> Row:
 
 
 if __name__ == "__main__":
-    try:
-        import uvloop
-
-        uvloop.run(main())
-    except ImportError:
-        asyncio.run(main())
+    main()

@@ -6,14 +6,15 @@ import asyncio
 import itertools
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from measuring import Row, percentile
+
 from sync_load import work
 from sync_load.clocks import ends
 from sync_load.frames import frame
-from sync_load.peer import UPDATE, Peer, Tape, join
+from sync_load.peer import UPDATE, Dialect, Peer, Tape, join
 from sync_load.servers import Running
 
 _names = itertools.count()
@@ -79,11 +80,11 @@ async def latency(server: Running, rate: int, seconds: float, writers: int = 4, 
 
 
 async def _timed_letters(
-    server: Running, dialect: object, rate: int, seconds: float, writers: int, readers: int
+    server: Running, dialect: Dialect, rate: int, seconds: float, writers: int, readers: int
 ) -> Row:
     each = int(rate * seconds) // writers
-    peers = [await join(server.port, dialect) for _ in range(writers)]  # type: ignore[arg-type]
-    listeners = [await join(server.port, dialect) for _ in range(readers)]  # type: ignore[arg-type]
+    peers = [await join(server.port, dialect) for _ in range(writers)]
+    listeners = [await join(server.port, dialect) for _ in range(readers)]
     sent: dict[tuple[int, int], float] = {}
     took: list[float] = []
     for listener in listeners:
@@ -97,9 +98,7 @@ async def _timed_letters(
         writer, k = n % writers, n // writers
         sent[work.client(writer), k] = time.perf_counter()
         peers[writer].send(frames[writer][k])
-    async with asyncio.timeout(WAIT_S):
-        while len(took) < each * writers * readers:
-            await asyncio.sleep(0.01)
+    await _until(lambda: len(took) >= each * writers * readers)
     _leave([*peers, *listeners])
     return {"p50 ms": percentile(took, 0.5) * 1e3, "p99 ms": percentile(took, 0.99) * 1e3}
 
@@ -169,11 +168,10 @@ async def cold_sync(server: Running, megabytes: int, rounds: int) -> Row:
     author, typist = await join(server.port, dialect), await join(server.port, dialect)
     typist.on_update = lambda update: arrived.update(ends(update))
     arrived: dict[int, int] = {}
-    expected = 0
     for update in work.edited(50, megabytes):
         expected = ends(update)[work.client(50)]
         author.send(author.message(UPDATE, update))
-        await _until(lambda: arrived.get(work.client(50), 0) >= expected)
+        await _until(lambda expected=expected: arrived.get(work.client(50), 0) >= expected)  # type: ignore[misc]
     took = []
     for k, letter in enumerate(work.letters(51, rounds)):
         author.send(author.message(UPDATE, letter))
@@ -192,9 +190,9 @@ async def cold_sync(server: Running, megabytes: int, rounds: int) -> Row:
     return row
 
 
-async def _until(holds: object) -> None:
+async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_S):
-        while not holds():  # type: ignore[operator]
+        while not holds():  # noqa: ASYNC110 - frames that arrive set no event
             await asyncio.sleep(0.001)
 
 

@@ -25,7 +25,7 @@ SETTLES_S = 0.5
 
 @dataclass(frozen=True)
 class Kind:
-    """One sort of server: the command that starts it on a port, given a folder for its files, and how its documents are asked for."""
+    """One sort of server: the command that starts it on a port with a folder for its files, and how a document is asked for."""
 
     name: str
     command: Callable[[int, Path], list[str]]

@@ -26,6 +26,7 @@ from accordant.types.errors import (
     WireError,
 )
 from accordant.types.namespaces import DocumentKey, Namespace
+from accordant.types.presence import Present
 from accordant.types.readings import Claim, LogItem, Reading, Token
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ __all__ = [
     "Map",
     "Namespace",
     "NoAuthority",
+    "Present",
     "Reading",
     "Ref",
     "SchemaError",

@@ -16,12 +16,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from accordant.document.document import Document
+from accordant.document.presence import Presence
 from accordant.document.regions import Region
 from accordant.types.errors import Invalid, NoAuthority
 
@@ -49,6 +50,11 @@ class _LoopThread:
             work.close()
             raise NoAuthority("this engine is closed", code="closed")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether calls are still answered."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Stop the loop and wait for the thread."""
@@ -94,7 +100,7 @@ class _Blocking:
 
 
 def _blocking(value: Any, thread: _LoopThread) -> Any:
-    if isinstance(value, Document | Region):
+    if isinstance(value, Document | Region | Presence):
         return _Blocking(value, thread)
     if isinstance(value, list) and value and all(isinstance(one, Region) for one in value):
         return [_Blocking(one, thread) for one in value]
@@ -105,9 +111,34 @@ def _blocking(value: Any, thread: _LoopThread) -> Any:
         result = value(*args, **kwargs)
         if inspect.iscoroutine(result):
             result = thread.run(result)
+        elif inspect.isasyncgen(result):
+            return _iterated(result, thread)
         return _blocking(result, thread) if isinstance(result, Document | Region) else result
 
     return call
+
+
+def _iterated(values: AsyncGenerator[Any, Any], thread: _LoopThread) -> Iterator[Any]:
+    """Each value when it is there; leaving the loop ends the generator."""
+
+    async def following() -> tuple[Any, bool]:
+        try:
+            return await anext(values), True
+        except StopAsyncIteration:
+            return None, False
+
+    async def ended() -> None:
+        await values.aclose()
+
+    try:
+        while True:
+            value, is_there = thread.run(following())
+            if not is_there:
+                return
+            yield value
+    finally:
+        if thread.is_alive:
+            thread.run(ended())
 
 
 class _Opened:

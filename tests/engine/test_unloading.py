@@ -129,12 +129,10 @@ async def test_who_comes_between_the_look_and_the_closing_keeps_it() -> None:
     """A document that somebody opened since it was found idle stays as it is."""
     async with Engine(idle_s=50) as engine:
         host = await engine.host(KEY)
-        lock = engine._opening[KEY.path]
-        await lock.acquire()
-        unloading = asyncio.create_task(engine._unload(KEY.path))
-        await asyncio.sleep(0)
-        await host.call(Join("s", "ada"))
-        lock.release()
+        async with engine._opening.of(KEY.path):
+            unloading = asyncio.create_task(engine._unload(KEY.path))
+            await asyncio.sleep(0)
+            await host.call(Join("s", "ada"))
         await unloading
         assert not host.is_closed
         await host.call(Sync())

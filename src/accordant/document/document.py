@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
 from accordant.document.port import HistoryQuery, Port
+from accordant.document.presence import Presence
 from accordant.document.regions import (
     REGION_CLASSES,
     Counter,
@@ -112,6 +113,11 @@ class Document:
         Raises `NoAuthority` (code `timeout`). What was refused meanwhile is in `refused`.
         """
         return await self._port.synced(timeout)
+
+    @property
+    def presence(self) -> Presence:
+        """Who is here now, and what they show of themselves."""
+        return Presence(self._port.presence)
 
     # -- regions by name --------------------------------------------------------------------------------------
 

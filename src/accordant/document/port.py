@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.namespaces import DocumentKey
+from accordant.types.presence import Present
 from accordant.types.regions import Schema
 
-__all__ = ["HistoryQuery", "Port"]
+__all__ = ["HistoryQuery", "Port", "PresencePort"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,19 @@ class HistoryQuery:
     before: int | None = None
     limit: int = 100
     oldest_first: bool = False
+
+
+class PresencePort(Protocol):
+    """One handle's way to those who are here now."""
+
+    async def show(self, state: Mapping[str, Any] | None) -> None:
+        """Show this of ourselves; None shows nothing."""
+
+    async def everyone(self) -> tuple[Present, ...]:
+        """All who are here."""
+
+    async def changed(self, seen: int) -> int:
+        """Wait for a change after the one of that number; returns the newest one's. -1: at once."""
 
 
 class Port(Protocol):
@@ -66,6 +80,10 @@ class Port(Protocol):
     @property
     def refused(self) -> Sequence[RefusedWrite]:
         """Writes made offline that did not land, and why."""
+
+    @property
+    def presence(self) -> PresencePort:
+        """Who is here now."""
 
     async def synced(self, timeout_s: float | None = None) -> int:
         """Wait until nothing is pending; returns the newest version known. Raises `NoAuthority`, code `timeout`."""

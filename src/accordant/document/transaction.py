@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from accordant.document.port import HistoryQuery, Port
+from accordant.document.port import HistoryQuery, Port, PresencePort
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission, Write
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid
@@ -65,6 +65,11 @@ class TransactionPort:
     def refused(self) -> Sequence[RefusedWrite]:
         """Writes made offline that did not land."""
         return self._port.refused
+
+    @property
+    def presence(self) -> PresencePort:
+        """Who is here now: no part of any transaction."""
+        return self._port.presence
 
     async def synced(self, timeout_s: float | None = None) -> int:
         """Wait until nothing is pending."""

@@ -25,9 +25,10 @@ from typing import Any
 
 from accordant.sync.closing import CloseCode, close_code
 from accordant.sync.messages import REPLICA, Hello, Method, Resume, Welcome
-from accordant.sync.wire import Own, OwnType, SyncStep2, SyncUpdate, decode_frame, encode_message
+from accordant.sync.wire import Awareness, Own, OwnType, SyncStep2, SyncUpdate, decode_frame, encode_message
 from accordant.types.errors import AccordantError, EpochChanged, Fenced, Invalid, NoAuthority, StoreError, WireError
 from accordant.types.limits import ANSWER_BYTES_MAX, CALLS_UNANSWERED_MAX, FRAME_BYTES_MAX
+from accordant.types.presence import AwarenessState
 from accordant.types.regions import Schema
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ClientSession",
     "ClientState",
     "Fail",
+    "Heard",
     "Replicate",
     "Resolve",
     "Stop",
@@ -77,6 +79,13 @@ class Replicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """Presences that the server tells of."""
+
+    states: tuple[AwarenessState, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Resolve:
     """The answer to a call."""
 
@@ -99,7 +108,7 @@ class Stop:
     error: AccordantError
 
 
-ClientAction = Transmit | Welcomed | Replicate | Resolve | Fail | Stop
+ClientAction = Transmit | Welcomed | Replicate | Heard | Resolve | Fail | Stop
 
 
 class ClientSession:
@@ -150,6 +159,8 @@ class ClientSession:
                     actions += self._own(message)
                 elif isinstance(message, SyncStep2 | SyncUpdate):
                     actions.append(Replicate(message.update, isinstance(message, SyncStep2)))
+                elif isinstance(message, Awareness):
+                    actions.append(Heard(message.states))
         except AccordantError as error:
             return actions + self.end(WireError(f"the server broke the protocol: {error.message}", code=error.code))
         return actions

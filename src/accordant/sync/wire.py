@@ -25,6 +25,7 @@ from accordant.types.limits import (
     MESSAGES_PER_FRAME_MAX,
     UPDATE_BYTES_MAX,
 )
+from accordant.types.presence import AwarenessState
 
 __all__ = [
     "AuthDenied",
@@ -90,20 +91,6 @@ class SyncUpdate:
     """A change."""
 
     update: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AwarenessState:
-    """One client's presence. `state` is JSON text as the client wrote it; `null` means that it is gone."""
-
-    client: int
-    clock: int
-    state: str
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether this says goodbye."""
-        return self.state == "null"
 
 
 @dataclass(frozen=True, slots=True)

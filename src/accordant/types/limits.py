@@ -146,6 +146,9 @@ AWARENESS_BYTES_MAX: Final = 16_384
 KEEPALIVE_S: Final = 15.0
 """Yjs clients reconnect when nothing arrives for 30 s; websocket pings do not count."""
 
+PRESENCE_TTL_S: Final = 30.0
+"""A client that has not renewed its presence for so long is gone (y-protocols' `outdatedTimeout`). Clients renew after half."""
+
 # -- the stores -----------------------------------------------------------------------------------------------
 
 DOCUMENTS_PER_STORE_MAX: Final = 2**23 - 1

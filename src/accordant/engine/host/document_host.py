@@ -23,6 +23,7 @@ from accordant.engine.host.loading import load_state, published_after
 from accordant.engine.host.milestones import Milestones
 from accordant.engine.host.outcomes import is_expected, mistake, unknown, unreadable
 from accordant.engine.host.pending import Batch, Pending, decoded, judge_together
+from accordant.engine.host.presence_board import PresenceBoard
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.stores.contract import Appended, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
@@ -74,6 +75,7 @@ class DocumentHost:
         self._listeners: list[Listener] = []
         self._observers: list[Listener] = []
         self.lines = Lines()
+        self.presences = PresenceBoard()
         self._milestones = Milestones()
         self._checkpoints = Checkpoints(store, key)
         self._closed: AccordantError | None = None
@@ -101,6 +103,7 @@ class DocumentHost:
         """Finish what was begun, keep a checkpoint, stop. Idempotent."""
         if self._closed is None:
             self._closed = NoAuthority(f"{self.key} was closed here", code="closed")
+        self.presences.close()
         await self._anteroom.settled()
         self._wake.set()
         if self._task is not None:

@@ -10,6 +10,7 @@ from accordant.document.port import HistoryQuery
 from accordant.engine import grants
 from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit, Update
 from accordant.engine.host.document_host import DocumentHost
+from accordant.engine.host.embedded_presence import EmbeddedPresence
 from accordant.engine.stores.contract import AuditQuery, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
@@ -37,6 +38,7 @@ class EmbeddedPort:
         self._key = key
         self._agent = agent
         self._grant = grant
+        self._presence = EmbeddedPresence(host.presences, agent, self._lives, grant.reads_everything)
 
     @property
     def key(self) -> DocumentKey:
@@ -92,6 +94,14 @@ class EmbeddedPort:
         """Nothing is written offline."""
         return ()
 
+    @property
+    def presence(self) -> EmbeddedPresence:
+        """Who is here now."""
+        return self._presence
+
+    def _lives(self) -> bool:
+        return self._host.machine.sessions.get(self._joined.session) is not None
+
     async def synced(self, timeout_s: float | None = None) -> int:
         """All that was written here is durable."""
         return self.version
@@ -142,6 +152,7 @@ class EmbeddedPort:
         """End the session."""
         if not self._closed:
             self._closed = True
+            self._presence.end()
             try:
                 await self._host.call(Leave(self._joined.session))
             except AccordantError:  # the authority is gone, and every session with it

@@ -19,11 +19,13 @@ from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketExcepti
 
 from accordant.engine.crdt import ReplicaBroken
 from accordant.sync.client.offline import Offline
+from accordant.sync.client.presence import WebsocketPresence
 from accordant.sync.client_session import (
     ClientAction,
     ClientSession,
     ClientState,
     Fail,
+    Heard,
     Replicate,
     Resolve,
     Stop,
@@ -57,6 +59,7 @@ class Connection:
     def __init__(self, url: str, hello: Hello, token: str | None = None, offline: Offline | None = None) -> None:
         self.session = ClientSession(hello)
         self.offline = offline
+        self.presence = WebsocketPresence(hello.agent, lambda: self.is_ready, self._transmit)
         self._draining: asyncio.Task[None] | None = None
         self._drained = asyncio.Event()
         self._url = url
@@ -230,6 +233,7 @@ class Connection:
             self._socket = None
             with contextlib.suppress(WebSocketException, OSError):
                 await socket.close()
+        self.presence.dropped()
         self._carry_out(self.session.dropped(socket.close_code or 0, socket.close_reason or ""))
 
     async def _come_back(self) -> ClientConnection | None:
@@ -274,7 +278,10 @@ class Connection:
                     self._settle(self._waiting.get(call), None, error)
                 case Replicate(update, is_whole):
                     self._replicate(update, is_whole)
+                case Heard(states):
+                    self.presence.heard(states)
                 case Welcomed(resumed, is_same, may_replicate):
+                    frames += self.presence.welcomed()
                     if self.offline is not None:
                         self.offline.rejoined(is_same)
                         self._drained.set()
@@ -283,6 +290,7 @@ class Connection:
                     logger.debug("%s: %s", self._url, "resumed" if resumed else "joined")
                     self._settle(self._welcomed, None, None)
                 case Stop(error):
+                    self.presence.end(error)
                     if self.offline is not None:
                         self.offline.give_up(error)
                         self._drained.set()

@@ -10,6 +10,7 @@ from typing import Any
 from accordant.document.port import HistoryQuery
 from accordant.sync.client.connection import Connection
 from accordant.sync.client.offline import Offline
+from accordant.sync.client.presence import WebsocketPresence
 from accordant.sync.client.replica import can_wait
 from accordant.sync.messages import (
     Method,
@@ -89,6 +90,11 @@ class WebsocketPort:
         """Writes made offline that did not land."""
         offline = self._connection.offline
         return () if offline is None else tuple(offline.refused)
+
+    @property
+    def presence(self) -> WebsocketPresence:
+        """Who is here now, as far as the server has told."""
+        return self._connection.presence
 
     async def synced(self, timeout_s: float | None = None) -> int:
         """Wait until nothing is pending."""

@@ -28,7 +28,7 @@ from accordant.sync.server.peer import Peer
 from accordant.sync.server.rooms import Room
 from accordant.sync.server.seats import Seat, Seats
 from accordant.sync.session import PeerSession
-from accordant.sync.wire import SyncStep1, encode_message
+from accordant.sync.wire import Awareness, SyncStep1, encode_message
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, Denied, Invalid
 from accordant.types.limits import (
@@ -209,6 +209,8 @@ class Connection:
         for action in actions:
             is_partial = not self._principal.grant.reads_everything
             if is_partial and isinstance(action, _WITH_OTHERS):
+                if isinstance(action, acts.ShowAwareness):
+                    self._peer.post(encode_message(Awareness(())))
                 continue
             if is_partial and isinstance(action, _REPLICATES):
                 self._peer.close(CloseCode.REFUSED, "partial_reader: a replica holds all regions; use calls or HTTP")
@@ -302,7 +304,7 @@ class Connection:
             if not (isinstance(action, acts.Close) and action.code is CloseCode.REFUSED):
                 self._carry_out([action])
                 continue
-            self._peer.listens = False
+            self._peer.listens = self._peer.watches = False
             loop = asyncio.get_running_loop()
             delay_s = self._patience.refused(self._key.path, self._agent, update, loop.time())
             self._goodbye = loop.call_later(delay_s, self._peer.close, action.code, action.reason)
@@ -341,7 +343,8 @@ class Connection:
         self._go_on()
 
     def _show_awareness(self) -> None:
-        """Whoever asks many times in one turn is answered once."""
+        """Whoever asks many times in one turn is answered once, and from then on told of changes."""
+        self._peer.watches = True
         if not self._is_asked_who:
             self._is_asked_who = True
             asyncio.get_running_loop().call_soon(self._tell_awareness)
@@ -437,7 +440,7 @@ class Connection:
 
     def _listen(self) -> None:
         """From now on the peer gets what changes; whatever was durable before is in its step 2."""
-        self._peer.listens = True
+        self._peer.listens = self._peer.watches = True
         if self._room.awareness().states:
             self._peer.post(self._room.awareness_frame())
 

@@ -15,10 +15,11 @@ __all__ = ["Peer"]
 
 
 class Peer:
-    """The way out to one peer. `listens`: gets updates and awareness; `is_member`: said hello, gets notices."""
+    """The way out to one peer. `listens`: gets updates; `watches`: gets presences; `is_member`: said hello, gets notices."""
 
     def __init__(self, channel: Channel) -> None:
         self.listens = False
+        self.watches = False
         self.is_member = False
         self.session = ""
         self.posted_at = 0.0

@@ -13,20 +13,20 @@ from operator import attrgetter
 from accordant.engine.crdt import merge_updates
 from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
-from accordant.sync.awareness import Presences
 from accordant.sync.closing import CloseCode
 from accordant.sync.server.channel import Frame
 from accordant.sync.server.peer import Peer
-from accordant.sync.wire import Awareness, AwarenessState, Own, OwnType, SyncStep2, SyncUpdate, encode_message
+from accordant.sync.wire import Awareness, Own, OwnType, SyncStep2, SyncUpdate, encode_message
 from accordant.types.entries import EntryKind
 from accordant.types.errors import NoAuthority
 from accordant.types.limits import KEEPALIVE_S, PEERS_PER_DOCUMENT_MAX
+from accordant.types.presence import AwarenessState
 
 __all__ = ["Room", "Rooms"]
 
 logger = logging.getLogger("accordant.sync")
 
-_LISTENS: Callable[[Peer], bool] = attrgetter("listens")
+_WATCHES: Callable[[Peer], bool] = attrgetter("watches")
 _IS_MEMBER: Callable[[Peer], bool] = attrgetter("is_member")
 
 
@@ -36,8 +36,7 @@ class Room:
     def __init__(self, host: DocumentHost) -> None:
         self.host = host
         self._peers: set[Peer] = set()
-        self._presences = Presences()
-        self._unsubscribe = host.subscribe(self._on_entries)
+        self._unsubscribe = (host.subscribe(self._on_entries), host.presences.subscribe(self._spread))
         self._keeping_alive = asyncio.create_task(self._keep_alive())
         self._news: dict[int, AwarenessState] = {}
         self._state: tuple[bytes, Frame] | None = None
@@ -63,20 +62,22 @@ class Room:
     def leave(self, peer: Peer) -> None:
         """A connection has ended: its clients are gone. Idempotent."""
         self._peers.discard(peer)
-        self._spread(self._presences.leave(peer))
+        self.host.presences.leave(peer)
 
     def close(self) -> None:
         """Stop listening to the document."""
-        self._unsubscribe()
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
         self._keeping_alive.cancel()
 
     def relay(self, peer: Peer, states: Sequence[AwarenessState]) -> None:
         """Enter presences of this peer's own clients and tell everybody, the peer included: that keeps it connected."""
-        self._spread(self._presences.enter(peer, states))
+        peer.watches = True
+        self.host.presences.enter(peer, states)
 
     def awareness(self) -> Awareness:
         """Everybody who is here."""
-        return self._presences.everyone()
+        return Awareness(self.host.presences.everyone())
 
     def awareness_frame(self) -> Frame:
         """The same, as it is sent: built once until somebody's presence changes."""
@@ -90,19 +91,17 @@ class Room:
             self._state = (update, Frame(encode_message(SyncStep2(update))))
         return self._state[1]
 
-    def _spread(self, news: Awareness | None) -> None:
+    def _spread(self, news: Sequence[AwarenessState]) -> None:
         """Tell everybody, once per turn of the loop: the newest state of each client counts."""
-        if news is None:
-            return
         self._presences_frame = None
         if not self._news:
             asyncio.get_running_loop().call_soon(self._tell_news)
-        for state in news.states:
+        for state in news:
             self._news[state.client] = state
 
     def _tell_news(self) -> None:
         news, self._news = self._news, {}
-        self._tell(encode_message(Awareness(tuple(news.values()))), _LISTENS)
+        self._tell(encode_message(Awareness(tuple(news.values()))), _WATCHES)
 
     def _tell(self, message: bytes, whom: Callable[[Peer], bool]) -> None:
         """One message to every peer that listens, or is a member: the same bytes for all."""
