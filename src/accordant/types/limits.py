@@ -300,6 +300,10 @@ TURNED_AWAY_MAX: Final = 256
 FILES_RESERVED: Final = 128
 """Open files that are not connections: the store, its threads, the listening socket, those turned away come on top."""
 
+HANDSHAKE_LINE_BYTES_MAX: Final = 8_000
+HANDSHAKE_LINES_MAX: Final = 120
+"""A line, and the lines, of a websocket's handshake: the library takes 8,192 and 128. Beyond: 431, `head_too_large`."""
+
 REQUEST_HEAD_MAX_S: Final = 20.0
 REQUEST_WHOLE_MAX_S: Final = 120.0
 """How long the head of a request, handshakes included, and all of it may take: 4 MB over 300 kbit/s. Beyond: 408, closed."""

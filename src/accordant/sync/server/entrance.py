@@ -19,6 +19,8 @@ from accordant.sync.server.http.problems import Problem, problem_of
 from accordant.sync.server.protocol import DirectProtocol
 from accordant.types.limits import (
     ANSWER_STALLED_S,
+    HANDSHAKE_LINE_BYTES_MAX,
+    HANDSHAKE_LINES_MAX,
     REQUEST_HEAD_MAX_S,
     REQUEST_WHOLE_MAX_S,
     TURNED_AWAY_MAX,
@@ -92,6 +94,12 @@ class Entrance(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """From here on another protocol has the socket, and says when it is gone."""
         self._cancel()
+        lines = [len(event.target), *(len(name) + len(value) for name, value in self.headers)]
+        if max(lines) > HANDSHAKE_LINE_BYTES_MAX or len(lines) > HANDSHAKE_LINES_MAX:
+            # The library would refuse it by an exception, in which the socket is forgotten.
+            self._say(Problem("head_too_large", "the handshake is too large", hint="shorter addresses, fewer headers"))
+            self._close()
+            return
         super().handle_websocket_upgrade(event)
         successor = self.transport.get_protocol()
         if isinstance(successor, DirectProtocol) and not successor.disconnected:
@@ -110,11 +118,14 @@ class Entrance(H11Protocol):
         super().data_received(data)
         if self.transport.get_protocol() is not self:
             return
+        if self.transport.is_closing():
+            self._cancel_patience()
+            return
         state = self.conn.their_state
         if state is h11.SEND_BODY and not self._is_inside_body:
             self._cancel_patience()  # the head is there: the rest has more time
         self._is_inside_body = state is h11.SEND_BODY
-        if state not in (h11.IDLE, h11.SEND_BODY) or self.transport.is_closing():
+        if state not in (h11.IDLE, h11.SEND_BODY):
             self._cancel_patience()
         elif self._patience is None:
             self._wait_for_request()
@@ -128,8 +139,11 @@ class Entrance(H11Protocol):
         if not self.transport.is_closing():
             if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
                 self._say(Problem("request_timeout", "the request did not arrive in time", hint="send it at once"))
-            self.transport.close()
-            self.loop.call_later(TURNED_AWAY_S, self.transport.abort)
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self.loop.call_later(TURNED_AWAY_S, self.transport.abort)
 
     def pause_writing(self) -> None:
         """An answer waits for its reader."""

@@ -49,6 +49,7 @@ _BY_CODE = {
     "bad_token_shown": 401,
     "token_expired": 401,
     "request_timeout": 408,
+    "head_too_large": 431,
     "too_many_connections": 429,
     "too_many_requests": 429,
     "server_full": 503,
