@@ -11,7 +11,9 @@ import pycrdt
 import pytest
 
 from accordant import Document, DocumentKey, Engine, Namespace, Text
+from accordant.sync.server import protocol
 from accordant.sync.server.channel import Frame
+from accordant.sync.server.connection import Connection
 from accordant.sync.wire import SyncStep2, SyncUpdate, decode_frame, encode_message
 from accordant.types.limits import FRAME_BYTES_MAX, UPDATES_IN_FLIGHT_MAX
 from raw_peer import ROOM
@@ -240,6 +242,33 @@ async def test_what_was_sent_before_a_goodbye_lands() -> None:
                     peer.writer.write(framed(b"\x03\xe8", CLOSE))
                 await peer.writer.drain()
         await arrives(engine, "y" * 7_000)
+
+
+@in_loop
+async def test_a_chunk_of_many_frames_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a connection has had its time the loop goes round before its next frame, and all arrive in their order."""
+    monkeypatch.setattr(protocol, "CONNECTION_TURN_S", 0.0)
+    turns, seen = 0, set()
+    receive = Connection.frame_received
+
+    def counted(connection: Connection, frame: bytes) -> None:
+        seen.add(turns)
+        receive(connection, frame)
+
+    monkeypatch.setattr(Connection, "frame_received", counted)
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with Engine() as engine, serving(engine) as url, wire(url) as peer:
+        turning = asyncio.create_task(turn())
+        peer.writer.write(framed(STEP_1) + b"".join(map(framed, typed(*"z" * 300))))
+        await arrives(engine, "z" * 300)
+        turning.cancel()
+    assert len(seen) > 250
 
 
 def test_a_frame_is_built_once() -> None:

@@ -26,7 +26,7 @@ from accordant.sync.wire import (
     SyncUpdate,
     encode_message,
 )
-from accordant.types.limits import MESSAGES_PER_FRAME_MAX
+from accordant.types.limits import CHATTER_BURST, CHATTER_PER_S, MESSAGES_PER_FRAME_MAX
 from bare_socket import PING, BareSocket, bare_websocket, framed
 from honest_pair import DOCUMENT, honest_pair
 from processes import ServerProcess
@@ -210,3 +210,27 @@ async def test_a_listener_that_stops_reading_is_let_go(tmp_path: Path) -> None:
         peer.read_on()
         assert await peer.closed() == SLOW
     assert account.memory_bytes < MEMORY_BYTES_MAX
+
+
+@in_loop
+async def test_who_talks_too_fast_is_not_read(tmp_path: Path) -> None:
+    """Of presences that come faster than the pace no more are taken in than it allows, whatever was sent."""
+    taken = 0
+    async with (
+        ServerProcess(tmp_path / "s.db") as server,
+        honest_pair(server),
+        raw_peer(server.url) as witness,
+        bare_websocket(server.port) as peer,
+    ):
+        reading = asyncio.create_task(drink(peer))
+        began = time.monotonic()
+        await flood(peer, presences())
+        until = time.monotonic() + 1
+        while time.monotonic() < until:  # the pair's words keep this going
+            message = await witness.hear()
+            if isinstance(message, Awareness):
+                taken = max([taken, *(state.clock for state in message.states if state.client == 4_711)])
+        seconds = time.monotonic() - began
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    assert CHATTER_BURST * 0.9 < taken < CHATTER_BURST + CHATTER_PER_S * seconds + 200
