@@ -124,15 +124,16 @@ async def _asked(question: Question, server: Running) -> Row:
         return await question.ask(server)
     except (AssertionError, ConnectionError, TimeoutError) as failed:
         print(f"  {server.kind.name}: {failed!r}", file=sys.stderr)
-        return {"failed": type(failed).__name__}
+        return {"failed": 1}
 
 
 def _median(question: str, server: str, rows: list[Row]) -> Row:
+    """Medians over the rounds that ended well, and how many did not."""
     figures = dict.fromkeys(column for row in rows for column in row)
     middle: Row = {"server": server, "question": question}
     for figure in figures:
         values = [row[figure] for row in rows if figure in row]
-        middle[figure] = values[0] if isinstance(values[0], str) else median(values)
+        middle[figure] = sum(values) if figure == "failed" else median(values)
     return middle
 
 

@@ -49,11 +49,16 @@ class Frames:
     """What comes from a server, cut into (opcode, payload). Servers here do not fragment; one that does is an error."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._needed = 0
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         if self._rest:
-            data = self._rest + data
+            self._rest += data
+            if len(self._rest) < self._needed:  # a large frame is joined once, not with each piece that comes
+                return []
+            data = bytes(self._rest)
+        self._needed = 0
         found, at, size = [], 0, len(data)
         while size - at >= 2:
             length, start = data[at + 1], at + 2
@@ -66,10 +71,11 @@ class Frames:
                     break
                 length, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
             if size < start + length:
+                self._needed = start + length - at
                 break
             if not data[at] & 0x80:
                 raise ValueError("a fragmented message")
             found.append((data[at] & 15, data[start : start + length]))
             at = start + length
-        self._rest = data[at:]
+        self._rest = bytearray(data[at:])
         return found

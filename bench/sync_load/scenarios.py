@@ -18,7 +18,7 @@ from sync_load.peer import UPDATE, Dialect, Peer, Tape, join
 from sync_load.servers import Running
 
 _names = itertools.count()
-WAIT_S = 180
+WAIT_S = 90
 
 
 def fresh_name() -> str:

@@ -47,19 +47,26 @@ def blocks(writer: int, updates: int, size: int) -> tuple[bytes, ...]:
     return tuple(made)
 
 
+SECTIONS = 50
+PHRASE = 25
+
+
 @cache
 def edited(writer: int, megabytes: int) -> tuple[bytes, ...]:
-    """A document of that size, by edits of 500 letters at random places, a hundred to an update."""
+    """A document whose state has about that size: texts into which phrases of 25 letters were put at random places near the
+    end, two hundred to an update."""
     doc: pycrdt.Doc = pycrdt.Doc(client_id=client(writer))
-    text = doc.get(root(writer), type=pycrdt.Text)
-    chance, made, size = random.Random(megabytes), [], 0
-    for _ in range(megabytes * 20):
-        before = doc.get_state()
-        with doc.transaction():
-            for _ in range(100):
-                text.insert(chance.choice((0, size // 2, size)), "z" * 500)
-                size += 500
-        made.append(doc.get_update(before))
+    chance, made = random.Random(megabytes), []
+    for section in range(SECTIONS):
+        text, size, written = doc.get(f"section {section}", type=pycrdt.Text), 0, 0
+        while written < megabytes * 1_000_000 // SECTIONS:
+            before = doc.get_state()
+            with doc.transaction():
+                for _ in range(200):
+                    text.insert(max(0, size - chance.randrange(2_000)), "z" * PHRASE)
+                    size += PHRASE
+            made.append(doc.get_update(before))
+            written += len(made[-1])
     return tuple(made)
 
 
