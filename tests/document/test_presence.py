@@ -132,19 +132,21 @@ async def test_presence_comes_back_with_the_server(tmp_path: Path) -> None:
         await eventually(lambda: seen_by(other), ["one"])
 
 
+@pytest.mark.parametrize("kind", ["memory", "websocket"])
 @in_loop
-async def test_a_fenced_agent_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fenced_agent_is_not_here(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever was fenced is shown no longer than until its next renewal, and cannot show itself again."""
     monkeypatch.setattr(embedded_presence, "KEEPALIVE_S", 0.02)
-    async with Engine() as engine:
-        one = await engine.open(Brief, TASK, "brief", agent="one")
-        other = await engine.open(Brief, TASK, "brief", agent="other")
+    monkeypatch.setattr(websocket_presence, "KEEPALIVE_S", 0.02)
+    async with world(kind) as place:
+        one, other = await place.open(Brief, "one"), await place.open(Brief, "other")
         await one.presence.set(step=1)
-        assert names(await other.presence.everyone()) == ["one"]
-        await engine.fence("one")
+        await eventually(lambda: seen_by(other), ["one"])
+        await place.engine.fence("one")
         await eventually(lambda: seen_by(other), [])
         await one.presence.set(step=2)
-        assert await other.presence.everyone() == ()
+        await asyncio.sleep(0.1)  # several renewals
+        assert await seen_by(other) == []
 
 
 @pytest.mark.parametrize("kind", ["memory", "websocket"])

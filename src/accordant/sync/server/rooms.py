@@ -73,6 +73,8 @@ class Room:
     def relay(self, peer: Peer, states: Sequence[AwarenessState]) -> None:
         """Enter presences of this peer's own clients and tell everybody, the peer included: that keeps it connected."""
         peer.watches = True
+        if peer.is_member and self.host.machine.sessions.get(peer.session) is None:
+            return  # fenced or replaced: somebody said that it is not here
         self.host.presences.enter(peer, states)
 
     def awareness(self) -> Awareness:
@@ -132,8 +134,12 @@ class Room:
         if any(peer.is_member for peer in self._peers):
             self._tell(encode_message(Own(OwnType.NOTICE, self._notice(published))), _IS_MEMBER)
         ended = {one.session for one in published if one.kind == EntryKind.LEAVE}
-        for peer in self._peers if ended else ():
-            if peer.session in ended and not peer.is_member:
+        for peer in tuple(self._peers) if ended else ():
+            if peer.session not in ended:
+                continue
+            if peer.is_member:  # it stays, so that what it still tries is denied on the record
+                self.host.presences.leave(peer)
+            else:
                 peer.close(CloseCode.ENDED, "session_ended: the session was fenced or replaced")
 
     def _notice(self, published: list[Published]) -> dict[str, object]:
