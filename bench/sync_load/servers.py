@@ -20,7 +20,7 @@ PEERS = Path(__file__).resolve().parent.parent / "sync_peers"
 HOCUSPOCUS = "Hocuspocus"
 STARTS_S = 20
 SETTLES_S = 0.5
-"""After its port has opened: a peer that comes to pycrdt-websocket at once ends that server ("Awareness not started")."""
+"""After its port has opened."""
 
 
 @dataclass(frozen=True)
