@@ -160,6 +160,9 @@ ENTRIES_PER_DOCUMENT_MAX: Final = 2**40 - 1
 STORE_BUSY_S: Final = 5.0
 """How long a write waits for another process that is writing the same file. Beyond: `StoreError`, `store_busy`."""
 
+AT_ONCE_BYTES_MAX: Final = 65_536
+"""Bytes that are written without a thread where nothing is synced: some 0.1 ms. Beyond: by the writer thread, like all else."""
+
 WAL_PAGES_MAX: Final = 1_000
 """Pages in the write-ahead log before the writer moves them into the file, after answering: 4 MB read at a restart."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from accordant.engine.stores.contract import Commit, Outcome
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.testing.store_contract import Subject
@@ -36,11 +38,24 @@ async def memory() -> AsyncIterator[Subject]:
     await store.close()
 
 
+class AtOnceStore(SqliteStore):
+    """Commits at once, as often as that is possible, and counts how often it was."""
+
+    at_once = 0
+
+    async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
+        outcomes = self.commit_at_once(document, epoch, commits)
+        if outcomes is None:
+            return await super().commit(document, epoch, commits)
+        self.at_once += 1
+        return outcomes
+
+
 @asynccontextmanager
-async def sqlite() -> AsyncIterator[Subject]:
+async def sqlite(cls: type[SqliteStore] = SqliteStore) -> AsyncIterator[Subject]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "store.db", durability="process", clock=clock)
+        store = cls(Path(folder) / "store.db", durability="process", clock=clock)
         await store.open()
         try:
             yield Subject(store, clock.advance)
@@ -48,4 +63,4 @@ async def sqlite() -> AsyncIterator[Subject]:
             await store.close()
 
 
-SUBJECTS = {"memory": memory, "sqlite": sqlite}
+SUBJECTS = {"memory": memory, "sqlite": sqlite, "sqlite at once": partial(sqlite, AtOnceStore)}

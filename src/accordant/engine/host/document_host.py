@@ -25,7 +25,7 @@ from accordant.engine.host.outcomes import is_expected, mistake, unknown, unread
 from accordant.engine.host.pending import Batch, Pending, decoded, judge_together
 from accordant.engine.host.presence_board import PresenceBoard
 from accordant.engine.machine import LiveStateBroken, Machine
-from accordant.engine.stores.contract import Appended, Outcome, Store, StoreFenced
+from accordant.engine.stores.contract import Appended, CommitsAtOnce, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
 from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
 from accordant.types.limits import BATCH_COMMITS_MAX, INBOX_MAX
@@ -56,6 +56,7 @@ class DocumentHost:
         self.epoch = epoch
         self.incarnation = incarnation
         self._store = store
+        self._at_once = store if isinstance(store, CommitsAtOnce) else None
         self._holder = holder
         self._now_ms = now_ms
         self._lease = lease
@@ -212,8 +213,9 @@ class DocumentHost:
             loop.call_soon(self._judge_turn)
 
     def _judge_turn(self) -> None:
+        """What arrived in this turn. Nobody awaits the answers, so that they may be there before anything else had its turn."""
         self._is_due = False
-        self._advance()
+        self._advance(self._at_once)
 
     def _let_in(self, posted: list[Pending], refusal: AccordantError | None) -> None:
         """The lease was renewed, or it was not."""
@@ -248,11 +250,11 @@ class DocumentHost:
 
     # -- the usual way: nothing here waits -------------------------------------------------------------------------
 
-    def _advance(self) -> None:
+    def _advance(self, at_once: CommitsAtOnce | None = None) -> None:
         """Judge what has arrived and send it off, as far as that goes without waiting; the task does the rest."""
         self._judge_waiting()
         if self._flight is None and self._batch.pending:
-            self._take_off()
+            self._take_off(at_once)
         if self._broken is not None or self._machine is None or self._closed is not None:
             self._wake.set()
 
@@ -288,15 +290,32 @@ class DocumentHost:
         self._batch.add(one, effects)
         return True
 
-    def _take_off(self) -> None:
+    def _take_off(self, at_once: CommitsAtOnce | None = None) -> None:
         """Send the batch to the store, or settle it at once when it has nothing to persist."""
         batch, self._batch = self._batch, Batch()
         if not batch.commits:
             self._settle(batch)
             return
         self._flying = batch
+        flight = self._flight = None if at_once is None else self._direct(at_once, batch)
+        if flight is not None:
+            self._touched_down(flight)
+            return
         self._flight = asyncio.ensure_future(self._store.commit(self.key, self.epoch, batch.commits))
         self._flight.add_done_callback(self._touched_down)
+
+    def _direct(self, store: CommitsAtOnce, batch: Batch) -> asyncio.Future[list[Outcome]] | None:
+        """What the store answered without waiting, None when it has to be asked."""
+        flight: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        try:
+            outcomes = store.commit_at_once(self.key, self.epoch, batch.commits)
+        except Exception as error:
+            flight.set_exception(error)
+            return flight
+        if outcomes is None:
+            return None
+        flight.set_result(outcomes)
+        return flight
 
     def _touched_down(self, flight: asyncio.Future[list[Outcome]]) -> None:
         """The store has answered. Everything in the log as expected is settled here; anything else is for the task."""

@@ -33,6 +33,7 @@ from accordant.engine.stores.sqlite_schema import prepare
 from accordant.engine.stores.sqlite_threads import ReaderThread, WriterThread
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid, StoreError
+from accordant.types.limits import AT_ONCE_BYTES_MAX
 
 __all__ = ["SqliteStore"]
 
@@ -100,6 +101,24 @@ class SqliteStore:
         return await self._read(lambda sql: sqlite_read.documents(sql, prefix, after, limit))
 
     async def commit(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome]:
+        return await self._write(self._commit_work(document, epoch, commits))
+
+    def commit_at_once(self, document: str, epoch: int, commits: Sequence[Commit]) -> list[Outcome] | None:
+        """Only where nothing is synced, and little is written."""
+        if self._durability != "process" or self._writer is None:
+            return None
+        if sum(map(_size, commits)) > AT_ONCE_BYTES_MAX:
+            return None
+        job = self._writer.at_once(self._commit_work(document, epoch, commits))
+        if job is None:
+            return None
+        if job.error is not None:
+            raise job.error
+        return job.value
+
+    def _commit_work(
+        self, document: str, epoch: int, commits: Sequence[Commit]
+    ) -> Callable[[Connection], list[Outcome]]:
         admitted = admit(commits)
 
         def work(sql: Connection) -> list[Outcome]:
@@ -108,7 +127,7 @@ class SqliteStore:
                 self._leases.fenced(epoch)
             return outcomes
 
-        return await self._write(work)
+        return work
 
     async def read(self, document: str, after: int = 0, limit: int = 1000) -> list[Entry]:
         return await self._read(lambda sql: sqlite_read.read_entries(sql, document, after, limit))
@@ -181,3 +200,14 @@ class SqliteStore:
         return StoreError(
             f"the store {self.path!r} is not open", code="store_closed", landed=False, hint="open it first"
         )
+
+
+def _size(commit: Commit) -> int:
+    """About how many bytes are written for it."""
+    refused = commit.refused
+    return (
+        1_000  # the entry's columns and index rows
+        + len(commit.entry.update or b"")
+        + sum(len(write.value or "") for write in commit.fields)
+        + (0 if refused is None else len(refused.update))
+    )

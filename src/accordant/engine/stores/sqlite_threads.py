@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from accordant.engine.stores.contract import Compacted
 from accordant.engine.stores.sqlite_database import Connection, SqlError, checkpoint_wal, translated
 from accordant.types.errors import AccordantError, StoreError
-from accordant.types.limits import BATCH_COMMITS_MAX, WAL_PAGES_MAX
+from accordant.types.limits import BATCH_COMMITS_MAX, STORE_BUSY_S, WAL_PAGES_MAX
 
 __all__ = ["Job", "ReaderThread", "WriterThread"]
 
@@ -157,11 +157,57 @@ class WriterThread(_ConnectionThread):
     _group_max = BATCH_COMMITS_MAX
     _wal_pages = 0
 
+    def __init__(self, name: str, path: str, connect: Callable[[], Connection]) -> None:
+        super().__init__(name, path, connect)
+        self._turn = threading.Lock()
+        """Held by whoever uses the connection."""
+        self._submitted = 0
+        """Jobs without their answer: counted on the loop alone, so that nothing overtakes them."""
+
+    async def submit(self, work: Callable[[Connection], T]) -> T:
+        """Have this done by the thread, after everything that was submitted before."""
+        self._submitted += 1
+        try:
+            return await super().submit(work)
+        finally:
+            self._submitted -= 1
+
+    def at_once(self, work: Callable[[Connection], T]) -> Job[T] | None:
+        """Do this here and now when nothing is under way and nobody is in the way; None, and nothing has happened, otherwise.
+
+        For the loop, and for little work that waits for no disk: waking the thread and being woken by it costs more than that.
+        """
+        is_idle = self._accepts and not self._submitted and self._jobs.empty()
+        if not is_idle or not self._turn.acquire(blocking=False):
+            return None
+        try:
+            return self._done_here(work)
+        finally:
+            self._turn.release()
+            if self._wal_pages >= WAL_PAGES_MAX:
+                self._jobs.put(Job(lambda _: None, self._loop.create_future()))  # the thread checkpoints behind it
+
+    def _done_here(self, work: Callable[[Connection], T]) -> Job[T] | None:
+        connection = self._connection
+        if connection is None:
+            return None
+        job = Job(work, self._loop.create_future())
+        connection.set_busy_timeout(0)  # the thread may wait for another process, the loop may not
+        try:
+            self._transact(connection, [job])
+        except (SqlError, UnicodeDecodeError):
+            return None  # rolled back: the thread tries again, and says what is wrong
+        finally:
+            if self._connection is not None:
+                connection.set_busy_timeout(int(STORE_BUSY_S * 1000))
+        return job
+
     def _serve_group(self, jobs: list[Job[Any]]) -> None:
-        super()._serve_group(jobs)
-        # After the answers are out: nobody who is waiting now pays for it.
-        if self._wal_pages >= WAL_PAGES_MAX and self._connection is not None and checkpoint_wal(self._connection):
-            self._wal_pages = 0
+        with self._turn:
+            super()._serve_group(jobs)
+            # After the answers are out: nobody who is waiting now pays for it.
+            if self._wal_pages >= WAL_PAGES_MAX and self._connection is not None and checkpoint_wal(self._connection):
+                self._wal_pages = 0
 
     def _run(self, connection: Connection, jobs: list[Job[Any]]) -> None:
         connection.set_wal_hook(self._wal_grew)
