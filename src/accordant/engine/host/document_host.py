@@ -21,7 +21,7 @@ from accordant.engine.host.checkpoints import Checkpoints
 from accordant.engine.host.lines import Lines
 from accordant.engine.host.loading import load_state, published_after
 from accordant.engine.host.milestones import Milestones
-from accordant.engine.host.outcomes import is_expected, mistake, unknown, unreadable
+from accordant.engine.host.outcomes import direct, is_expected, mistake, unknown, unreadable
 from accordant.engine.host.pending import Batch, Pending, decoded, judge_together
 from accordant.engine.host.presence_board import PresenceBoard
 from accordant.engine.machine import LiveStateBroken, Machine
@@ -297,25 +297,12 @@ class DocumentHost:
             self._settle(batch)
             return
         self._flying = batch
-        flight = self._flight = None if at_once is None else self._direct(at_once, batch)
+        flight = self._flight = direct(at_once, self.key, self.epoch, batch.commits)
         if flight is not None:
             self._touched_down(flight)
             return
         self._flight = asyncio.ensure_future(self._store.commit(self.key, self.epoch, batch.commits))
         self._flight.add_done_callback(self._touched_down)
-
-    def _direct(self, store: CommitsAtOnce, batch: Batch) -> asyncio.Future[list[Outcome]] | None:
-        """What the store answered without waiting, None when it has to be asked."""
-        flight: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        try:
-            outcomes = store.commit_at_once(self.key, self.epoch, batch.commits)
-        except Exception as error:
-            flight.set_exception(error)
-            return flight
-        if outcomes is None:
-            return None
-        flight.set_result(outcomes)
-        return flight
 
     def _touched_down(self, flight: asyncio.Future[list[Outcome]]) -> None:
         """The store has answered. Everything in the log as expected is settled here; anything else is for the task."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from accordant.engine.commands import Command, Update
 from accordant.engine.machine import LiveStateBroken
-from accordant.engine.stores.contract import Appended, Commit, Outcome
+from accordant.engine.stores.contract import Appended, Commit, CommitsAtOnce, Outcome
 from accordant.types.errors import StoreError
 
-__all__ = ["is_expected", "mistake", "unknown", "unreadable"]
+__all__ = ["direct", "is_expected", "mistake", "unknown", "unreadable"]
 
 
 def is_expected(commit: Commit, outcome: Outcome) -> bool:
@@ -40,3 +43,19 @@ def unknown(key: str, error: Exception | str) -> StoreError:
     )
     failed.__cause__ = error if isinstance(error, Exception) else None
     return failed
+
+
+def direct(
+    store: CommitsAtOnce | None, key: str, epoch: int, commits: Sequence[Commit]
+) -> asyncio.Future[list[Outcome]] | None:
+    """What the store answered without waiting, as if it had been waited for; None when it has to be asked."""
+    flight: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+    try:
+        outcomes = None if store is None else store.commit_at_once(key, epoch, commits)
+    except Exception as error:
+        flight.set_exception(error)
+        return flight
+    if outcomes is None:
+        return None
+    flight.set_result(outcomes)
+    return flight
