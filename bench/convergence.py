@@ -34,10 +34,11 @@ async def one(seed: int, folder: Path) -> Outcome:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=600)
+    parser.add_argument("--first", type=int, default=0, help="the first seed: halves may run side by side")
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--quick", action="store_true", help="thirty trials")
     asked = parser.parse_args()
-    seeds = [asked.seed] if asked.seed is not None else range(30 if asked.quick else asked.trials)
+    seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + (30 if asked.quick else asked.trials))
     logging.disable(logging.WARNING)
     began, outcomes = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
