@@ -38,7 +38,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--quick", action="store_true", help="thirty trials")
     asked = parser.parse_args()
-    seeds = [asked.seed] if asked.seed is not None else range(asked.first, asked.first + (30 if asked.quick else asked.trials))
+    seeds = (
+        [asked.seed]
+        if asked.seed is not None
+        else range(asked.first, asked.first + (30 if asked.quick else asked.trials))
+    )
     logging.disable(logging.WARNING)
     began, outcomes = time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder:
