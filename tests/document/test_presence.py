@@ -12,9 +12,8 @@ import pytest
 
 from accordant import Document, Engine, Fenced, Invalid, Namespace, Present, Text, blocking, connect
 from accordant.engine import presences
-from accordant.engine.host import embedded_presence, presence_board
+from accordant.engine.host import presence_board, renewal
 from accordant.engine.host.port import EmbeddedPort
-from accordant.sync.client import presence as websocket_presence
 from accordant.types import presence as values
 from processes import ServerProcess, YjsPeer, eventually
 from serving import serving
@@ -136,8 +135,7 @@ async def test_presence_comes_back_with_the_server(tmp_path: Path) -> None:
 @in_loop
 async def test_a_fenced_agent_is_not_here(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever was fenced is shown no longer than until its next renewal, and cannot show itself again."""
-    monkeypatch.setattr(embedded_presence, "KEEPALIVE_S", 0.02)
-    monkeypatch.setattr(websocket_presence, "KEEPALIVE_S", 0.02)
+    monkeypatch.setattr(renewal, "KEEPALIVE_S", 0.02)
     async with world(kind) as place:
         one, other = await place.open(Brief, "one"), await place.open(Brief, "other")
         await one.presence.set(step=1)
@@ -153,8 +151,7 @@ async def test_a_fenced_agent_is_not_here(kind: str, monkeypatch: pytest.MonkeyP
 @in_loop
 async def test_what_is_renewed_stays_and_what_is_not_goes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handle renews its presence by itself, beyond the time to live; one that cannot is gone for everybody."""
-    monkeypatch.setattr(embedded_presence, "KEEPALIVE_S", 0.05)
-    monkeypatch.setattr(websocket_presence, "KEEPALIVE_S", 0.05)
+    monkeypatch.setattr(renewal, "KEEPALIVE_S", 0.05)
     monkeypatch.setattr(presence_board, "PRESENCE_TTL_S", 0.3)
     monkeypatch.setattr(presences, "PRESENCE_TTL_S", 0.3)
     async with world(kind) as place:
@@ -162,8 +159,7 @@ async def test_what_is_renewed_stays_and_what_is_not_goes(kind: str, monkeypatch
         await one.presence.set(step=1)
         await asyncio.sleep(1.0)
         assert names(await other.presence.others()) == ["one"]
-        renewal = one._port.presence._renewal
-        renewal.cancel()
+        one._port.presence._renewal.end()
         await eventually(lambda: seen_by(other), [])
 
 

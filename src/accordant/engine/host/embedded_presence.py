@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from accordant.engine.host.presence_board import PresenceBoard
+from accordant.engine.host.renewal import Renewal
 from accordant.engine.presences import OwnPresence, States
 from accordant.types.errors import Fenced
-from accordant.types.limits import CLIENT_ID_MAX, KEEPALIVE_S
+from accordant.types.limits import CLIENT_ID_MAX
 from accordant.types.presence import GONE, Present, present, state_text
 
 __all__ = ["EmbeddedPresence"]
@@ -26,7 +27,7 @@ class EmbeddedPresence:
         self._lives = lives
         self._sees = sees
         self._own = OwnPresence(secrets.randbelow(min(CLIENT_ID_MAX, 2**32 - 1)) + 1)
-        self._renewal: asyncio.TimerHandle | None = None
+        self._renewal = Renewal(self._own, self._renew)
         self._changes = 0
         self._changed = asyncio.Event()
         self._unsubscribe: Callable[[], None] | None = None
@@ -56,9 +57,7 @@ class EmbeddedPresence:
         """The handle is closed: it is not here any more. Idempotent."""
         self._is_over = True
         self._changed.set()
-        if self._renewal is not None:
-            self._renewal.cancel()
-            self._renewal = None
+        self._renewal.end()
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -67,20 +66,14 @@ class EmbeddedPresence:
     def _put(self, text: str) -> None:
         if self._sees and not self._is_over and (self._own.is_shown or text != GONE):
             self._board.enter(self, [self._own.show(text)])
-            self._renew_later()
-
-    def _renew_later(self) -> None:
-        if self._renewal is not None:
-            self._renewal.cancel()
-        loop = asyncio.get_running_loop()
-        self._renewal = loop.call_later(KEEPALIVE_S, self._renew) if self._own.is_shown else None
+            self._renewal.wait()
 
     def _renew(self) -> None:
         if not self._lives():  # fenced, or replaced: somebody said that we are not here
             self.end()
             return
         self._board.enter(self, [self._own.renew()])
-        self._renew_later()
+        self._renewal.wait()
 
     def _on_news(self, _: States) -> None:
         self._changes += 1

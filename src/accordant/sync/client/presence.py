@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
+from accordant.engine.host.renewal import Renewal
 from accordant.engine.presences import OwnPresence
 from accordant.sync.wire import Awareness, QueryAwareness, encode_message
 from accordant.types.errors import AccordantError
-from accordant.types.limits import CLIENT_ID_MAX, CONNECT_TIMEOUT_S, KEEPALIVE_S
+from accordant.types.limits import CLIENT_ID_MAX, CONNECT_TIMEOUT_S
 from accordant.types.presence import GONE, AwarenessState, Present, present, state_text
 
 __all__ = ["WebsocketPresence"]
@@ -33,7 +34,7 @@ class WebsocketPresence:
         self._answered = asyncio.Event()
         self._changes = 0
         self._changed = asyncio.Event()
-        self._renewal: asyncio.TimerHandle | None = None
+        self._renewal = Renewal(self._own, self._renew)
         self._sending: set[asyncio.Future[None]] = set()
         self._ended: AccordantError | None = None
 
@@ -44,7 +45,7 @@ class WebsocketPresence:
         text = GONE if state is None else state_text(self._agent, state)
         if self._ended is None and (self._own.is_shown or text != GONE):
             frame = encode_message(Awareness((self._own.show(text),)))
-            self._renew_later()
+            self._renewal.wait()
             if self._is_ready():
                 await self._transmit(frame)
 
@@ -97,9 +98,7 @@ class WebsocketPresence:
         """The session has ended."""
         self._ended = error
         self.dropped()
-        if self._renewal is not None:
-            self._renewal.cancel()
-            self._renewal = None
+        self._renewal.end()
 
     # -- inside -----------------------------------------------------------------------------------------------------------
 
@@ -113,14 +112,8 @@ class WebsocketPresence:
         self._changes += 1
         self._changed.set()
 
-    def _renew_later(self) -> None:
-        if self._renewal is not None:
-            self._renewal.cancel()
-        loop = asyncio.get_running_loop()
-        self._renewal = loop.call_later(KEEPALIVE_S, self._renew) if self._own.is_shown else None
-
     def _renew(self) -> None:
-        self._renew_later()
+        self._renewal.wait()
         if self._is_ready():
             sending = asyncio.ensure_future(self._transmit(encode_message(Awareness((self._own.renew(),)))))
             self._sending.add(sending)
