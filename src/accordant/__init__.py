@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accordant.document.document import Document
-from accordant.document.regions import Counter, Guarded, GuardedMap, Log, Map, Ref, Text, UnionSet, Xml
+from accordant.document.regions import Counter, Guarded, GuardedMap, Log, Map, Text, UnionSet, Xml
 from accordant.document.rules import region
 from accordant.types.errors import (
     AccordantError,
@@ -25,9 +25,11 @@ from accordant.types.errors import (
     StoreError,
     WireError,
 )
+from accordant.types.events import Event, EventKind, Invalidated, Lagged, SecondWriter, WriteDenied
 from accordant.types.namespaces import DocumentKey, Namespace
 from accordant.types.presence import Present
 from accordant.types.readings import Claim, LogItem, Reading, Token
+from accordant.types.refs import Ref
 
 if TYPE_CHECKING:
     from accordant.engine.host.engine import Engine
@@ -45,10 +47,14 @@ __all__ = [
     "DocumentKey",
     "Engine",
     "EpochChanged",
+    "Event",
+    "EventKind",
     "Fenced",
     "Guarded",
     "GuardedMap",
     "Invalid",
+    "Invalidated",
+    "Lagged",
     "Log",
     "LogItem",
     "Map",
@@ -58,6 +64,7 @@ __all__ = [
     "Reading",
     "Ref",
     "SchemaError",
+    "SecondWriter",
     "SnapshotExpired",
     "StaleRead",
     "StoreError",
@@ -65,6 +72,7 @@ __all__ = [
     "Token",
     "UnionSet",
     "WireError",
+    "WriteDenied",
     "Xml",
     "connect",
     "region",

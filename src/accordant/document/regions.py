@@ -15,6 +15,7 @@ from accordant.types.commands import Committed, Question, ReadAnswer, Submission
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
 from accordant.types.readings import Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of
+from accordant.types.refs import Ref
 from accordant.types.regions import Kind, RegionSpec
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "GuardedMap",
     "Log",
     "Map",
-    "Ref",
     "Region",
     "Text",
     "UnionSet",
@@ -33,22 +33,6 @@ __all__ = [
 
 T = TypeVar("T")
 Readings = Iterable[Reading[Any]] | Reading[Any]
-
-
-class Ref(str):
-    """The stable name of one log item or set tag, `region@version.n`. Its `version` is when it was written."""
-
-    __slots__ = ()
-
-    @property
-    def region(self) -> str:
-        """The region it is in."""
-        return self.rpartition("@")[0]
-
-    @property
-    def version(self) -> int:
-        """The version that wrote it."""
-        return int(self.rpartition("@")[2].partition(".")[0])
 
 
 class Region:

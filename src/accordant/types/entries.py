@@ -29,6 +29,8 @@ class EntryKind(StrEnum):
     LEAVE = "leave"  # a session ended: closed, expired, fenced or replaced
     SCHEMA = "schema"  # regions were declared
     EPOCH = "epoch"  # an authority took over
+    RETRACTION = "retraction"  # something written was taken back, or superseded; what follows from it is suspect
+    BATCH = "batch"  # a batch of writes ended: its subscribers hear of them now, once
 
 
 class Auth(StrEnum):
@@ -63,7 +65,8 @@ class Entry:
     """One entry. `at` is milliseconds since 1970 by the authority's clock; `update` the bytes the document itself emitted.
 
     `outcome` is `committed`, or the status of the error that a denial or refusal answered with. `info` holds what only
-    that kind has: a denial's `beaten_by`, a session's `roles`, a refusal's `code`, the clients that an update bound.
+    that kind has: a denial's `beaten_by`, a session's `roles`, a refusal's `code`, a retraction's `suspects` and `readers`, a
+    batch's `first` and `count`.
     """
 
     offset: int
