@@ -28,6 +28,7 @@ from accordant.types.errors import (
 from accordant.types.events import Event, EventKind, Invalidated, Lagged, SecondWriter, WriteDenied
 from accordant.types.namespaces import DocumentKey, Namespace
 from accordant.types.presence import Present
+from accordant.types.provenance import Retraction
 from accordant.types.readings import Claim, LogItem, Reading, Token
 from accordant.types.refs import Ref
 
@@ -63,6 +64,7 @@ __all__ = [
     "Present",
     "Reading",
     "Ref",
+    "Retraction",
     "SchemaError",
     "SecondWriter",
     "SnapshotExpired",

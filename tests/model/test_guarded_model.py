@@ -103,12 +103,11 @@ def no_atomicity() -> Iterator[type[Machine]]:
     """The writes of a transaction land one by one until one is denied."""
 
     class OneByOne(Machine):
-        def _land(self, session: Session, submission: Submission, now: int, effects: Any) -> Any:
+        def _land(self, session: Session, submission: Submission, now: int, effects: Any, evidence: Any) -> Any:
             for n, write in enumerate(submission.writes[:-1]):
-                super()._land(
-                    session, replace(submission, writes=(write,), op_id=f"{submission.op_id}.{n}"), now, effects
-                )
-            return super()._land(session, replace(submission, writes=submission.writes[-1:]), now, effects)
+                part = replace(submission, writes=(write,), op_id=f"{submission.op_id}.{n}")
+                super()._land(session, part, now, effects, evidence)
+            return super()._land(session, replace(submission, writes=submission.writes[-1:]), now, effects, evidence)
 
     yield OneByOne
 

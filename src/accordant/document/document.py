@@ -23,12 +23,14 @@ from accordant.document.regions import (
     Xml,
 )
 from accordant.document.schema import schema_of
+from accordant.document.taking_back import ref_of, take_back
 from accordant.document.transaction import TransactionPort
 from accordant.types.commands import RefusedWrite
 from accordant.types.entries import Entry
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import REGION_NAME_CHARS_MAX
 from accordant.types.namespaces import DocumentKey
+from accordant.types.provenance import Retraction
 from accordant.types.readings import Reading
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Rules, Schema
 
@@ -186,6 +188,27 @@ class Document:
             name = str(conflict.fields.get("path", "")).partition("/")[0]
             spec = self._port.schema.region(name)
             raise (_CLASSES[spec.kind](self._port, spec).fresh(conflict) if spec else conflict) from None
+
+    # -- taking back ------------------------------------------------------------------------------------------
+
+    async def retract(self, ref: Any, why: str | None = None, *, correction: Any = None) -> Retraction:
+        """Say that something written was wrong: `ref` as a write or a reading gave it (a log's item, a reading, `path@version`).
+
+        An entry, not an erasure: it stays where it is and in the history, marked `retracted`; what was derived from it, however
+        far, is marked `suspect`, and everybody who has read any of it is told (`Invalidated`). `correction`: the right value,
+        which lands in the same entry on a guarded path, a log or a set, or the ref of one. Its author may, and whoever the
+        region's rules let; raises `Denied`, `Conflict` (it was taken back already), `Invalid`.
+        """
+        return await self._take_back("retract", ref, correction, why)
+
+    async def supersede(self, ref: Any, new: Any, why: str | None = None) -> Retraction:
+        """Say that something was right until now: `new`, a value or the ref of one, stands in its place. Else as `retract`."""
+        return await self._take_back("supersede", ref, new, why)
+
+    async def _take_back(self, op: str, ref: Any, by: Any, why: str | None) -> Retraction:
+        named = ref_of(ref)
+        spec = self.__schema__.region(named.region) or self._port.schema.region(named.region)
+        return await take_back(self._port, spec, op, named, by, why)
 
     # -- the log ----------------------------------------------------------------------------------------------
 

@@ -7,14 +7,14 @@ the readings a write was derived from, all of which must still be current (I5).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
 from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of
+from accordant.types.readings import CURRENT, Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of
 from accordant.types.refs import Ref
 from accordant.types.regions import Kind, RegionSpec
 
@@ -74,8 +74,13 @@ class Region:
         return self._load(value)
 
     def _reading(self, answer: ReadAnswer) -> Reading[Any]:
+        return self._read_as(answer, self._loaded(answer.value))
+
+    def _read_as(self, answer: ReadAnswer, value: Any) -> Reading[Any]:
+        marks, token = answer.marks or {}, answer.token
+        status, because = marks.get(f"{answer.path}@{token.version}", (CURRENT, None))
         return Reading(
-            self._loaded(answer.value), answer.token.version, answer.token, answer.path, answer.by, answer.at
+            value, token.version, token, answer.path, answer.by, answer.at, status=status, because=because, marks=marks
         )
 
     def fresh(self, conflict: Conflict) -> Conflict:
@@ -188,8 +193,7 @@ class GuardedMap(_GuardedFace, Generic[T]):
         answer = await self._ask(key, at_least)
         if key is not None:
             return self._reading(answer)
-        value = {one: self._load(item) for one, item in answer.value.items()}
-        return Reading(value, answer.token.version, answer.token, answer.path, answer.by, answer.at)
+        return self._read_as(answer, {one: self._load(item) for one, item in answer.value.items()})
 
     async def commit(
         self, key: str, value: T, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()
@@ -300,12 +304,12 @@ class Log(_MergeFace, Generic[T]):
         """The items in order; `.entries` has each with its ref, version and author."""
         answer = await self._ask(None, at_least)
         value = self._loaded(answer.value)
-        rows = answer.entries or ()
+        rows, marks, token = answer.entries or (), answer.marks or {}, answer.token
         entries = tuple(
-            LogItem(Ref(ref), item, version, by, at) for item, (ref, version, by, at) in zip(value, rows, strict=False)
+            LogItem(Ref(ref), item, version, by, at, *_mark(marks, ref))
+            for item, (ref, version, by, at) in zip(value, rows, strict=False)
         )
-        token = answer.token
-        return LogReading(value, token.version, token, answer.path, answer.by, answer.at, entries)
+        return LogReading(value, token.version, token, answer.path, answer.by, answer.at, entries, marks=marks)
 
     async def append(self, item: T, *, why: str | None = None, derived_from: Readings = ()) -> Ref:
         """Append one item; returns its ref."""
@@ -337,6 +341,13 @@ class Log(_MergeFace, Generic[T]):
         write = self._write("compact", None, reading.token, items=dumped)
         committed = await self._merge(write, why, ())
         return [Ref(ref) for ref in committed.refs[0]]
+
+
+def _mark(marks: Mapping[str, tuple[str, str | None]], ref: str) -> tuple[str, str | None]:
+    """What became of an item; one without a mark of its own has that of the entry that brought it."""
+    if not marks:
+        return CURRENT, None
+    return marks.get(ref) or marks.get(ref.rpartition(".")[0]) or (CURRENT, None)
 
 
 class UnionSet(_MergeFace, Generic[T]):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from accordant.engine.guard import Field
+from accordant.engine.marks import shown
 from accordant.engine.state import DocumentState
 from accordant.types.commands import Question, ReadAnswer, Write
 from accordant.types.errors import Invalid
 from accordant.types.readings import Token
+from accordant.types.refs import Ref
 from accordant.types.regions import Kind, RegionSpec
 
-__all__ = ["Answers", "OrderLost", "region_spec"]
+__all__ = ["Answers", "OrderLost", "present_spec", "region_spec"]
 
 
 class OrderLost(Exception):
@@ -33,6 +35,19 @@ def region_spec(state: DocumentState, name: str, kind: Kind) -> RegionSpec:
     if state.misfits(name, kind):
         raise Invalid(f"{name} holds something else than a {kind.value}", code="wrong_kind", path=name)
     return spec
+
+
+def present_spec(state: DocumentState, name: str, key: str | None) -> RegionSpec:
+    """The region of that name as it is here, declared or not, for whoever knows only a ref; raises `Invalid`."""
+    spec = state.schema.region(name)
+    if spec is not None:
+        return spec
+    if (name if key is None else f"{name}/{key}") in state.fields:
+        return RegionSpec(name, Kind.GUARDED if key is None else Kind.GUARDED_MAP)
+    kind = state.kinds().get(name)
+    if kind is None:
+        raise Invalid(f"there is no region {name!r}", code="unknown_region", path=name)
+    return RegionSpec(name, kind)
 
 
 class Answers:
@@ -61,7 +76,8 @@ class Answers:
         else:
             value = self._state.value(name, spec.kind)
         rows = self._rows(name, len(value)) if spec.kind is Kind.LOG else None
-        return ReadAnswer(value, self.token(version), name, by, at, rows)
+        marks = shown(self._state.marks.within(name))
+        return ReadAnswer(value, self.token(version), name, by, at, rows, marks=marks)
 
     def field(self, write: Write) -> ReadAnswer:
         """A guarded field after a write on it."""
@@ -73,7 +89,9 @@ class Answers:
         value = field.value if field.is_set else (None if default is None else spec.dump(default))
         claim = field.claim
         held = None if claim is None else {"by": claim.agent, "until": claim.until, "fence": claim.fence}
-        return ReadAnswer(value, self.token(field.version), path, field.by, field.at, None, held)
+        mark = self._state.marks.of(Ref(f"{path}@{field.version}"))
+        marks = None if mark is None else {f"{path}@{field.version}": (mark.status, mark.because)}
+        return ReadAnswer(value, self.token(field.version), path, field.by, field.at, None, held, marks)
 
     def _rows(self, name: str, count: int) -> tuple[tuple[Any, ...], ...]:
         rows = tuple(self._state.log_rows(name))

@@ -8,6 +8,7 @@ from accordant.engine.structs import Update as Decoded
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Question, Submission
 from accordant.types.entries import Auth
+from accordant.types.provenance import Evidence
 from accordant.types.regions import Schema
 
 __all__ = [
@@ -90,10 +91,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Land writes, or be told why not."""
+    """Land writes, or be told why not. `evidence`: what the log knows of a ref that one of them takes back."""
 
     session: str
     submission: Submission
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

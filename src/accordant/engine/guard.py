@@ -1,25 +1,24 @@
-"""Compare-and-swap, decided (I4, I5, I6): may this write land on this field, given what its writer had read?
+"""Compare-and-swap, decided (I4, I6): may this write land on this field, given what its writer had read?
 
 Pure. It never waits, so no lock is ever held across a reader's think time: a stale write is denied and its writer reads again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from accordant.types.commands import Write
-from accordant.types.errors import Conflict, Denied, EpochChanged, Fenced, Invalid, StaleRead
+from accordant.types.errors import Conflict, Denied, EpochChanged, Fenced, Invalid
 from accordant.types.limits import CLAIM_TTL_MAX_S
-from accordant.types.readings import Basis, Token
+from accordant.types.readings import Token
 
 __all__ = [
     "LOST_CLAIMS_KEPT",
     "ClaimState",
     "Field",
     "Reader",
-    "check_basis",
     "check_token",
     "claim_from",
     "judge",
@@ -90,24 +89,6 @@ def check_token(token: Token, path: str, reader: Reader) -> None:
             yours=token.version,
             generation=token.generation,
         )
-
-
-def check_basis(bases: Iterable[Basis], reader: Reader, current: Callable[[str], tuple[int, str | None]]) -> None:
-    """Everything a write was derived from is still current (I5); raises `StaleRead` naming all that is not.
-
-    A basis may come from another agent's reading, and outlive that agent's session: it is the version that counts.
-    """
-    stale: list[Mapping[str, Any]] = []
-    for basis in bases:
-        token = basis.token
-        if token.epoch != reader.epoch or token.incarnation != reader.incarnation:
-            raise EpochChanged(f"{basis.path} was read from another epoch of this document", path=basis.path)
-        version, by = current(basis.path)
-        if version != token.version:
-            stale.append({"path": basis.path, "yours": token.version, "current": version, "changed_by": by})
-    if stale:
-        names = ", ".join(f"{one['path']} (you read v{one['yours']}, now v{one['current']})" for one in stale)
-        raise StaleRead(f"derived from what has changed since: {names}", path=stale[0]["path"], stale=stale)
 
 
 def judge(write: Write, field: Field, reader: Reader) -> Mapping[str, Any]:

@@ -6,11 +6,15 @@ all of it may land does `perform` touch the replica.
 
 from __future__ import annotations
 
+from typing import Any
+
 from accordant.engine import grants
-from accordant.engine.answers import region_spec
-from accordant.engine.guard import Field, Reader, check_basis, judge
+from accordant.engine.answers import present_spec, region_spec
+from accordant.engine.freshness import check_bases
+from accordant.engine.guard import Field, Reader, judge
 from accordant.engine.guarded_root import is_field, show
 from accordant.engine.merge import Merge
+from accordant.engine.retracting import Recollection, Retracting
 from accordant.engine.sessions import Session
 from accordant.engine.state import DocumentState
 from accordant.engine.update_writer import encode_update
@@ -18,7 +22,7 @@ from accordant.types.commands import Submission, Write
 from accordant.types.entries import OpRecord
 from accordant.types.errors import Denied, Invalid
 from accordant.types.limits import KEY_CHARS_MAX
-from accordant.types.regions import Kind, RegionSpec
+from accordant.types.regions import TAKING_BACK, Kind, RegionSpec
 
 __all__ = ["Landing"]
 
@@ -26,7 +30,15 @@ __all__ = ["Landing"]
 class Landing:
     """`ops` for the audit, `guards` (path -> version that the store must find), `refs` per write; all as of `offset`."""
 
-    def __init__(self, state: DocumentState, session: Session, reader: Reader, offset: int) -> None:
+    def __init__(
+        self,
+        state: DocumentState,
+        session: Session,
+        reader: Reader,
+        offset: int,
+        recollection: Recollection | None = None,
+    ) -> None:
+        self._recollection = recollection
         self._state = state
         self._session = session
         self._reader = reader
@@ -35,12 +47,16 @@ class Landing:
         self.ops: list[OpRecord] = []
         self.refs: list[tuple[str, ...]] = []
         self.guards: dict[str, int] = {}
+        self.info: dict[str, Any] = {}
 
     def prepare(self, submission: Submission) -> None:
         """Judge all writes; raises the typed error of the first that may not land, and has changed nothing."""
         grants.check_submission(self._session.grant, self._session.agent, submission)
-        check_basis(submission.derived_from, self._reader, self._state.version_of)
+        check_bases(submission.derived_from, self._reader, self._state)
         for write in submission.writes:
+            if write.op in TAKING_BACK:
+                self._take_back(write)
+                continue
             spec = self._permitted(write)
             if spec.kind.is_guarded:
                 self.ops.append(self._judged(write, spec))
@@ -62,6 +78,27 @@ class Landing:
                 if is_field(op):
                     show(self._state, op, self._offset, self._session.agent, self._reader.now)
         return emission.update
+
+    def _take_back(self, write: Write) -> None:
+        recollection = self._recollection
+        if self.info or recollection is None:
+            raise Invalid("one submission takes back or supersedes one thing", code="one_retraction", path=write.path)
+        spec = present_spec(self._state, write.region, write.key)
+        taking = Retracting(self._state, self._session, self._reader, recollection.evidence)
+        taking.prepare(write, spec, self._offset, recollection.recent, recollection.readership)
+        if any(path in self.guards for path in taking.guards):
+            raise Invalid(f"one submission writes {write.path} once", code="twice_in_one", path=write.path)
+        self.guards |= taking.guards
+        self.ops += taking.ops
+        self.info = taking.info
+        refs: tuple[str, ...] = ()
+        if taking.also is not None:
+            op, refs = self._merge.prepare(taking.also, self._permitted(taking.also))
+            self.ops.append(op)
+            self.info["replacement"] = refs[0]
+        elif self.info["replacement"] is not None:
+            refs = (self.info["replacement"],)
+        self.refs.append(refs)
 
     def _permitted(self, write: Write) -> RegionSpec:
         spec, session = region_spec(self._state, write.region, write.kind), self._session

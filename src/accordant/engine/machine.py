@@ -37,14 +37,17 @@ from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
 from accordant.engine.landing import Landing
 from accordant.engine.outline import outline
+from accordant.engine.readership import Readership
+from accordant.engine.retracting import RecentlyDerived, Recollection
 from accordant.engine.rules import check_room_at_once
 from accordant.engine.sessions import Ending, Session, Sessions
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
 from accordant.types.commands import Committed, ReadAnswer, Submission
 from accordant.types.entries import Entry, EntryKind, OpRecord
-from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, WireError
+from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, StoreError, WireError
 from accordant.types.limits import REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
+from accordant.types.provenance import Evidence
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
 from accordant.types.values import storable
 
@@ -73,6 +76,8 @@ class Machine:
         self.incarnation = incarnation
         self.sessions = Sessions()
         self._denials = Denials()
+        self._derived = RecentlyDerived()
+        self.readership = Readership()
         self._bound: dict[int, str] = {}
 
     @property
@@ -126,6 +131,8 @@ class Machine:
         log, which client ids they write under, and the Python types of the regions that the log knows."""
         previous.sessions.rewind(self.head)
         self.sessions, self._denials, self._bound = previous.sessions, previous._denials, previous._bound
+        self._derived, self.readership = previous._derived, previous.readership
+        self._derived.rewind(self.head)
         known = self.state.schema.regions
         typed = {
             name: spec
@@ -216,7 +223,9 @@ class Machine:
         session = self._living(command.session, now, command.question.region)
         grants.check_read(session.grant, session.agent, command.question.region)
         try:
-            return self._answers(session).answer(command.question)
+            answer = self._answers(session).answer(command.question)
+            self.readership.note(session.agent, answer.path, answer.token.version)
+            return answer
         except OrderLost as error:
             raise LiveStateBroken(str(error)) from error
 
@@ -232,7 +241,7 @@ class Machine:
             return Committed(landed, duplicate=True)
         try:
             session = self._living(command.session, now, submission.writes[0].path)
-            return self._land(session, submission, now, effects)
+            return self._land(session, submission, now, effects, command.evidence)
         except AccordantError as error:
             self._deny(command.session, submission, error, now, effects)
             living = self.sessions.get(command.session)
@@ -240,29 +249,38 @@ class Machine:
                 error.fields["token"] = self._answers(living).token(error.fields["current"]).to_list()
             raise
 
-    def _land(self, session: Session, submission: Submission, now: int, effects: Effects) -> Committed:
-        landing = Landing(self.state, session, self._reader(session, now), self.head + 1)
+    def _land(
+        self, session: Session, submission: Submission, now: int, effects: Effects, evidence: Evidence | None
+    ) -> Committed:
+        recollection = None
+        if evidence is not None:
+            if self._derived.lost > evidence.upto:
+                raise StoreError("too much has landed since this was looked up", code="evidence_old", landed=False)
+            recollection = Recollection(evidence, self._derived.entries, self.readership)
+        landing = Landing(self.state, session, self._reader(session, now), self.head + 1, recollection)
         landing.prepare(submission)
         try:
             update = landing.perform()
         except ReplicaBroken as error:
             raise LiveStateBroken(str(error)) from error
         entry = self._entry(
-            EntryKind.WRITE,
+            EntryKind.RETRACTION if landing.info else EntryKind.WRITE,
             session,
             now,
             ops=tuple(landing.ops),
+            info=landing.info,
             why=submission.why,
             derived_from=tuple((basis.path, basis.token.version) for basis in submission.derived_from),
             op_id=submission.op_id,
             update=update,
         )
         self._fold_own(entry, landing.guards, effects)
+        self._derived.note(entry)
         for op in entry.ops:
             self._denials.clear(session.id, op.path)
         answers = self._answers(session)
         after = tuple(answers.field(write) if write.kind.is_guarded else None for write in submission.writes)
-        return Committed(entry.offset, tuple(landing.refs), answers=after)
+        return Committed(entry.offset, tuple(landing.refs), answers=after, info=landing.info or None)
 
     def _fold_own(self, entry: Entry, guards: Mapping[str, int], effects: Effects) -> None:
         """Fold what we did ourselves, and hand it on to be persisted."""

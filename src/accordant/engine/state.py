@@ -19,6 +19,7 @@ from accordant.engine.crdt import Replica
 from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field, claim_from
 from accordant.engine.ledger import Ledger
 from accordant.engine.log_order import LogOrder, Slot, UnknownOrigin
+from accordant.engine.marks import Marks
 from accordant.engine.members import MemberIndex
 from accordant.engine.render import item_ids
 from accordant.engine.resolve import ROOT_SHAPES
@@ -51,6 +52,7 @@ class DocumentState:
         self.tails = Tails()
         self._members: dict[str, MemberIndex] = {}
         self.op_ids: dict[str, int] = {}
+        self.marks = Marks()
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -152,8 +154,10 @@ class DocumentState:
             self.declare(Schema.from_description(entry.info["schema"]))
         elif entry.kind is EntryKind.REFUSAL:
             self.ledger.retire(entry.info.get("retired", ()), entry.info.get("code", "refused"))
-        elif entry.kind is EntryKind.WRITE:
+        elif entry.kind in (EntryKind.WRITE, EntryKind.RETRACTION):
             self._record_write(entry, plan)
+            if entry.kind is EntryKind.RETRACTION:
+                self.marks.record(entry)
 
     def declare(self, schema: Schema) -> None:
         """Regions were declared; Python item types and validators of a class that is loaded are kept."""
@@ -241,6 +245,7 @@ class DocumentState:
             "folded": self.folded,
             "tails": self.tails.ends,
             "op_ids": self.op_ids,
+            "marks": self.marks.dump(),
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
         sections = (text, self.replica.encode(), self.ledger.dump(), self.actors.dump())
@@ -272,6 +277,7 @@ class DocumentState:
         state.folded = shown["folded"]
         state.tails = Tails({n: None if end is None else (end[0], end[1]) for n, end in shown["tails"].items()})
         state.op_ids = shown["op_ids"]
+        state.marks = Marks.load(shown.get("marks", ()))
         state.replica = Replica(client_id, update)
         state.ledger = Ledger.load(ledger)
         return state

@@ -302,7 +302,7 @@ def answer_to_json(answer: ReadAnswer) -> dict[str, Any]:
         "at": answer.at,
         "entries": None if answer.entries is None else [list(row) for row in answer.entries],
         "claim": None if answer.claim is None else dict(answer.claim),
-    }
+    } | ({} if answer.marks is None else {"marks": {ref: list(mark) for ref, mark in answer.marks.items()}})
 
 
 def answer_from_json(body: Any) -> ReadAnswer:
@@ -310,8 +310,17 @@ def answer_from_json(body: Any) -> ReadAnswer:
     match body:
         case {"value": value, "token": token, "path": str(path), "by": by, "at": at, "entries": rows, "claim": claim}:
             entries = None if rows is None else tuple(map(tuple, rows))
-            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim)
+            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim, _marks(body.get("marks")))
     raise _misfit("not an answer")
+
+
+def _marks(rows: Any) -> dict[str, tuple[str, str | None]] | None:
+    if rows is None:
+        return None
+    try:
+        return {str(ref): (str(status), because) for ref, (status, because) in rows.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _misfit("marks are (status, because) by ref") from error
 
 
 def committed_to_json(committed: Committed) -> dict[str, Any]:
@@ -321,7 +330,7 @@ def committed_to_json(committed: Committed) -> dict[str, Any]:
         "refs": [list(refs) for refs in committed.refs],
         "duplicate": committed.duplicate,
         "answers": [None if answer is None else answer_to_json(answer) for answer in committed.answers],
-    }
+    } | ({} if committed.info is None else {"info": dict(committed.info)})
 
 
 def committed_from_json(body: Any) -> Committed:
@@ -329,7 +338,10 @@ def committed_from_json(body: Any) -> Committed:
     match body:
         case {"version": int(version), "refs": list(refs), "duplicate": bool(duplicate), "answers": list(answers)}:
             read = tuple(None if answer is None else answer_from_json(answer) for answer in answers)
-            return Committed(version, tuple(tuple(map(str, one)) for one in refs), duplicate, read)
+            info = body.get("info")
+            if not (info is None or isinstance(info, Mapping)):
+                raise _misfit("info is an object")
+            return Committed(version, tuple(tuple(map(str, one)) for one in refs), duplicate, read, info=info)
     raise _misfit("not the outcome of a submission")
 
 

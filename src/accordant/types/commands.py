@@ -29,6 +29,7 @@ class Write:
     union_set             add {items} | discard {items}
     counter               increment {by}
     map                   set {value} | delete {}   with `key`
+    any                   retract {ref, value?, replacement?} | supersede {ref, value | replacement}   one per submission
     """
 
     region: str
@@ -153,6 +154,7 @@ class ReadAnswer:
     at: int | None = None
     entries: tuple[tuple[Any, ...], ...] | None = None
     claim: Mapping[str, Any] | None = None
+    marks: Mapping[str, tuple[str, str | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class Committed:
 
     `duplicate`: this op id had landed before, at that version; nothing was done twice. `answers`: for a guarded write,
     the fresh reading of its path, so that a writer can go on without reading again. `pending`: made offline, at version 0;
-    it merges when the server is back, and `refs` are not the ones that it will have.
+    it merges when the server is back, and `refs` are not the ones that it will have. `info`: what a retraction led to.
     """
 
     version: int
@@ -169,6 +171,7 @@ class Committed:
     duplicate: bool = False
     answers: tuple[ReadAnswer | None, ...] = ()
     pending: bool = False
+    info: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

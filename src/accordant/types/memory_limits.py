@@ -4,10 +4,57 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["EVENT_PATHS_MAX", "EVENT_REFS_MAX"]
+__all__ = [
+    "DERIVED_KEPT",
+    "EVENT_PATHS_MAX",
+    "EVENT_REFS_MAX",
+    "EVIDENCE_ATTEMPTS",
+    "EVIDENCE_ENTRIES_MAX",
+    "EVIDENCE_PAGE",
+    "MARKS_MAX",
+    "READERS_MAX",
+    "READ_PATHS_PER_AGENT_MAX",
+    "READ_VERSIONS_KEPT",
+    "REFS_PER_ENTRY_NAMED_MAX",
+    "STALE_NAMED_MAX",
+    "SUSPECTS_MAX",
+]
 
 EVENT_PATHS_MAX: Final = 64
 """Paths that one event names. An event of more names the first ones; `count` still says of how many entries it is."""
 
 EVENT_REFS_MAX: Final = 256
 """Refs that one event names. Whoever needs the rest reads the log between `first` and `version`."""
+
+REFS_PER_ENTRY_NAMED_MAX: Final = 16
+"""Items of one entry that are named one by one where what was made from them is followed; beyond it one ref stands for all."""
+
+MARKS_MAX: Final = 100_000
+"""Marks (retracted, superseded, suspect) that a document's state keeps; the oldest go, and are in the log still."""
+
+SUSPECTS_MAX: Final = 1_000
+"""What one retraction makes suspect. Beyond it the retraction says `truncated`; `doc.why(ref)` follows the rest."""
+
+READERS_MAX: Final = 4_096
+"""Agents whose readings one document remembers; the one who read least recently goes first."""
+
+READ_PATHS_PER_AGENT_MAX: Final = 1_024
+"""Paths that are remembered apart per agent; whoever reads more counts as having read the whole document."""
+
+READ_VERSIONS_KEPT: Final = 64
+"""Versions that are remembered apart per agent and path; what lies before them counts as read."""
+
+DERIVED_KEPT: Final = 4_096
+"""Recent entries with a basis that the machine knows without the log: they may land while a retraction's evidence is gathered."""
+
+EVIDENCE_PAGE: Final = 500
+"""Entries that are asked for at once while what was made from a ref is followed."""
+
+EVIDENCE_ENTRIES_MAX: Final = 20_000
+"""Entries that are looked at for one retraction; beyond it the evidence says `truncated`."""
+
+EVIDENCE_ATTEMPTS: Final = 3
+"""Times that evidence is gathered anew because too much landed meanwhile."""
+
+STALE_NAMED_MAX: Final = 16
+"""Stale readings that one `StaleRead` names; it says how many more there are."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from accordant.types.errors import Invalid
+from accordant.types.refs import Ref
 
-__all__ = ["Basis", "Claim", "LogItem", "LogReading", "Reading", "Token", "bases_of", "basis_of"]
+__all__ = ["CURRENT", "SUSPECT", "Basis", "Claim", "LogItem", "LogReading", "Reading", "Token", "bases_of", "basis_of"]
 
+CURRENT = "current"
+SUSPECT = "suspect"
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - the item type of a log
 
@@ -42,7 +45,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):
-    """A value as it was at one version. Pass it as `expect=` to replace what was read, or in `derived_from=`."""
+    """A value as it was at one version. Pass it as `expect=` to replace what was read, or in `derived_from=`.
+
+    `status`: `current`, `retracted`, `superseded` or `suspect` (of a guarded path; the items of a log have their own), `because`
+    of which ref. `marks`: the same for every ref of a region that has one: (status, because).
+    """
 
     value: T
     version: int
@@ -50,17 +57,27 @@ class Reading(Generic[T]):
     path: str
     by: str | None = None
     at: int | None = None
+    status: str = field(default=CURRENT, kw_only=True)
+    because: str | None = field(default=None, kw_only=True)
+    marks: Mapping[str, tuple[str, str | None]] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def ref(self) -> Ref:
+        """What was read, as a ref: `path@version`."""
+        return Ref(f"{self.path}@{self.version}")
 
 
 @dataclass(frozen=True, slots=True)
 class LogItem(Generic[I]):
-    """One entry of a log region: its stable `ref`, its value, and who appended it in which version."""
+    """One entry of a log region: its stable `ref`, its value, who appended it in which version, and what became of it."""
 
     ref: str
     value: I
     version: int
     by: str
     at: int
+    status: str = CURRENT
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,11 @@ class LogReading(Reading[T]):
     """A reading of a log: `.value` is the plain list, `.entries` the same with refs and authors."""
 
     entries: Sequence[LogItem[Any]] = ()
+
+    @property
+    def standing(self) -> list[Any]:
+        """The values that still stand: neither retracted nor superseded."""
+        return [item.value for item in self.entries if item.status in (CURRENT, SUSPECT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +107,15 @@ class Claim(Reading[T]):
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """One thing that a write was derived from."""
+    """One thing that a write was derived from. `path`: a region or guarded path, a ref by itself, or `*`, the whole document."""
 
     path: str
     token: Token
+
+    @property
+    def is_ref(self) -> bool:
+        """Whether it names what was written rather than what was read: then no authority has signed it."""
+        return self.token.epoch == 0 and not self.token.incarnation
 
 
 def basis_of(reading: Any) -> Basis:
@@ -97,6 +124,11 @@ def basis_of(reading: Any) -> Basis:
         return Basis(reading.path, reading.token)
     if isinstance(reading, Basis):
         return reading
+    if isinstance(reading, Ref | LogItem):  # what was written, by its own name: it needs no reader
+        ref = Ref.parse(reading if isinstance(reading, Ref) else reading.ref)
+        return Basis(ref, Token(0, "", ref.version, 0))
+    if isinstance(basis := getattr(reading, "as_basis", None), Basis):  # a snapshot
+        return basis
     if isinstance(reading, Mapping) and "path" in reading:
         return Basis(str(reading["path"]), Token.from_list(reading.get("token")))
     raise Invalid(
@@ -106,5 +138,6 @@ def basis_of(reading: Any) -> Basis:
 
 def bases_of(derived_from: Iterable[Reading[Any]] | Reading[Any]) -> tuple[Basis, ...]:
     """What a `derived_from=` names: several readings, or one alone; raises `Invalid` for anything that is not a reading."""
-    readings = (derived_from,) if isinstance(derived_from, Reading) else derived_from
+    is_one = isinstance(derived_from, Reading | Ref | LogItem) or hasattr(derived_from, "as_basis")
+    readings: Iterable[Any] = (derived_from,) if is_one else derived_from  # type: ignore[assignment]
     return tuple(basis_of(reading) for reading in readings)

@@ -15,7 +15,7 @@ from accordant.types.errors import Denied, Invalid, SchemaError
 from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX
 from accordant.types.values import storable
 
-__all__ = ["GUARDED_ROOT", "OPERATIONS", "Kind", "RegionSpec", "Rules", "Schema", "adapter_for"]
+__all__ = ["GUARDED_ROOT", "OPERATIONS", "TAKING_BACK", "Kind", "RegionSpec", "Rules", "Schema", "adapter_for"]
 
 GUARDED_ROOT = "guarded"
 """The root map that holds every guarded field, written by the authority alone."""
@@ -39,7 +39,7 @@ class Kind(StrEnum):
         return self in (Kind.GUARDED, Kind.GUARDED_MAP)
 
 
-OPERATIONS: Mapping[Kind, frozenset[str]] = {
+_OPERATIONS: Mapping[Kind, frozenset[str]] = {
     Kind.GUARDED: frozenset({"commit", "delete"}),
     Kind.GUARDED_MAP: frozenset({"commit", "delete", "claim", "renew", "release"}),
     Kind.TEXT: frozenset({"insert", "append", "delete", "replace", "rethink"}),
@@ -49,6 +49,10 @@ OPERATIONS: Mapping[Kind, frozenset[str]] = {
     Kind.MAP: frozenset({"set", "delete"}),
     Kind.XML: frozenset({"edit"}),
 }
+TAKING_BACK = frozenset({"retract", "supersede"})
+"""Every kind has these: who wrote something may take it back, and whoever the region's rules let."""
+
+OPERATIONS: Mapping[Kind, frozenset[str]] = {kind: own | TAKING_BACK for kind, own in _OPERATIONS.items()}
 """Operation names per kind: the words of `allow=`, of the audit and of every surface."""
 
 OWNER_ONLY = frozenset({"rethink", "compact"})

@@ -11,14 +11,18 @@ from accordant.engine import grants
 from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit, Update
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.embedded_presence import EmbeddedPresence
+from accordant.engine.host.evidence import gather
 from accordant.engine.stores.contract import AuditQuery, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, NoAuthority
+from accordant.types.errors import AccordantError, NoAuthority, StoreError
+from accordant.types.memory_limits import EVIDENCE_ATTEMPTS
 from accordant.types.namespaces import DocumentKey
+from accordant.types.provenance import Evidence
 from accordant.types.readings import Token
-from accordant.types.regions import Schema
+from accordant.types.refs import Ref
+from accordant.types.regions import TAKING_BACK, Kind, Schema
 
 __all__ = ["EmbeddedPort", "audit_query"]
 
@@ -131,8 +135,26 @@ class EmbeddedPort:
 
     async def submit(self, submission: Submission) -> Committed:
         """Land the writes. Cancelling the caller does not undo a write that was judged already."""
-        committed: Committed = await self._host.call(Submit(self._joined.session, submission))
-        return committed
+        taken = next((write for write in submission.writes if write.op in TAKING_BACK), None)
+        for attempt in range(1, EVIDENCE_ATTEMPTS + 1):
+            evidence = None if taken is None else await self._evidence(Ref.parse(taken.args.get("ref")))
+            try:
+                committed: Committed = await self._host.call(Submit(self._joined.session, submission, evidence))
+                return committed
+            except StoreError as error:
+                if error.code != "evidence_old" or attempt == EVIDENCE_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _evidence(self, ref: Ref) -> Evidence:
+        """What the log knows of a ref that is to be taken back. Raises `StoreError`."""
+        state = self._host.machine.state
+        kinds = state.kinds()
+
+        def is_replaced(one: Ref) -> bool:
+            return one.path in state.fields or (one.key is not None and kinds.get(one.region) is Kind.MAP)
+
+        return await gather(self._store, self._key.path, ref, self._host.durable_head, is_replaced)
 
     async def merge(self, update: bytes, op_id: str, why: str | None) -> int:
         """Land a Yjs update of this session; returns the version that holds it. The same op id lands once."""

@@ -276,6 +276,7 @@ def _visible(state: DocumentState) -> Mapping[str, Any]:
     """All that a reader can see, with the versions of regions."""
     canonical = state.canonical_state()
     shown: dict[str, Any] = canonical["regions"] | canonical["guarded"]
+    shown["marks"] = state.marks.dump()
     return shown | {f"version of {name}": version for name, version in state.versions.items()}
 
 

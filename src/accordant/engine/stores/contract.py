@@ -164,7 +164,8 @@ class Lease:
 class AuditQuery:
     """Which entries to list, newest first unless `oldest_first`. All conditions must hold; `path` matches the path
     itself and everything below it (`tasks` matches `tasks` and `tasks/7`, never `tasks2`). Times are milliseconds,
-    `since` inclusive, `until` exclusive."""
+    `since` inclusive, `until` exclusive. `after` and `before` are offsets, both exclusive. `basis`: entries made from
+    what was in this region, or, as `*`, from the whole document."""
 
     document: str
     path: str | None = None
@@ -176,6 +177,8 @@ class AuditQuery:
     before: int | None = None
     limit: int = 100
     oldest_first: bool = False
+    after: int = 0
+    basis: str | None = None
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -230,6 +230,8 @@ class MemoryStore:
             return []
         listed: list[Entry] = []
         offsets = found.candidates(query)
+        if query.after > 0:
+            offsets = offsets[bisect_right(offsets, query.after) :]
         for offset in offsets if query.oldest_first else reversed(offsets):
             if len(listed) >= query.limit:
                 break

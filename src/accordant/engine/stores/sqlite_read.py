@@ -119,7 +119,11 @@ def _candidates(connection: Connection, number: int, query: AuditQuery) -> Itera
     """Offsets that every index in question names, in the order asked for; lazily, so that a limit ends the search."""
     order = "asc" if query.oldest_first else "desc"
     end = entry_id(number + 1, 0) if query.before is None else entry_id(number, max(query.before, 0))
-    values = {"low": entry_id(number, 1), "end": min(end, entry_id(number + 1, 0)), "number": number}
+    values = {
+        "low": entry_id(number, max(query.after, 0) + 1),
+        "end": min(end, entry_id(number + 1, 0)),
+        "number": number,
+    }
     values |= {"since": query.since or 0, "until": query.until or 0}
     times = " and at >= :since" * (query.since is not None) + " and at < :until" * (query.until is not None)
     if words := {f"word{at}": word_hash(word) for at, word in enumerate(query_words(query))}:
