@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accordant.engine.durable_view import DurableView
 from accordant.engine.guard import Field
 from accordant.engine.marks import shown
 from accordant.engine.state import DocumentState
@@ -83,8 +84,22 @@ class Answers:
         """A guarded field after a write on it."""
         return self._field(write.path, region_spec(self._state, write.region, write.kind))
 
+    def durable(self, question: Question, view: DurableView) -> ReadAnswer | None:
+        """The answer at the newest durable version, without waiting for what is in flight; None when it is not at hand."""
+        spec = region_spec(self._state, question.region, question.kind)
+        if spec.kind is Kind.GUARDED or (spec.kind is Kind.GUARDED_MAP and question.key is not None):
+            field = view.field(question.path)
+            return None if field is None else self._of_field(question.path, spec, field)
+        cut = view.region(question.region, spec.kind)
+        if cut is None:
+            return None
+        token = self.token(cut.version)
+        return ReadAnswer(cut.value(), token, question.region, cut.by, cut.at, cut.rows, marks=cut.marks)
+
     def _field(self, path: str, spec: RegionSpec) -> ReadAnswer:
-        field = self._state.fields.get(path, Field())
+        return self._of_field(path, spec, self._state.fields.get(path, Field()))
+
+    def _of_field(self, path: str, spec: RegionSpec, field: Field) -> ReadAnswer:
         default = spec.rules.default
         value = field.value if field.is_set else (None if default is None else spec.dump(default))
         claim = field.claim

@@ -24,6 +24,7 @@ __all__ = [
     "Quarantine",
     "Submit",
     "Sync",
+    "TakeCut",
     "Tick",
     "Update",
 ]
@@ -140,6 +141,14 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeCut:
+    """All regions (or these) at one version, as values that stay the same."""
+
+    session: str
+    regions: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """Does a replica that gets the whole document at once agree with one that saw every update? Where it does not, the
     region is written anew; answers the names of those regions."""
@@ -150,4 +159,6 @@ class Tick:
     """Nothing but the passing of time: ends sessions whose lease has run out."""
 
 
-Command = Join | Leave | FenceAgent | Declare | Ask | Submit | Update | Quarantine | Sync | Outline | Audit | Tick
+Command = (
+    Join | Leave | FenceAgent | Declare | Ask | Submit | Update | Quarantine | Sync | Outline | TakeCut | Audit | Tick
+)

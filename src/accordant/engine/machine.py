@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from accordant.engine import gate, grants
-from accordant.engine.answers import Answers, OrderLost
+from accordant.engine.answers import OrderLost
+from accordant.engine.asking import Asking
 from accordant.engine.audit import diverging, rewrite
 from accordant.engine.commands import (
     Ask,
@@ -27,11 +28,13 @@ from accordant.engine.commands import (
     Quarantine,
     Submit,
     Sync,
+    TakeCut,
     Tick,
     Update,
 )
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.denials import Denials, beaten_by
+from accordant.engine.durable_view import DurableView
 from accordant.engine.effects import Effects, Published
 from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
@@ -77,7 +80,9 @@ class Machine:
         self.sessions = Sessions()
         self._denials = Denials()
         self._derived = RecentlyDerived()
-        self.readership = Readership()
+        self._readership = Readership()
+        self.view = DurableView(state)
+        self.asking = self._asking()
         self._bound: dict[int, str] = {}
 
     @property
@@ -121,18 +126,24 @@ class Machine:
             case Outline():
                 session = self._living(command.session, now)
                 return grants.readable(outline(self.state), session.grant)
+            case TakeCut():
+                return self.asking.cut(self._living(command.session, now), command.regions)
             case Audit():
                 return self._audit(now, effects)
             case Tick():
                 return None
+
+    def _asking(self) -> Asking:
+        return Asking(self.state, self.sessions, self.view, self._readership, self.epoch, self.incarnation)
 
     def adopt(self, previous: Machine) -> None:
         """Take over from a machine whose live state was thrown away: its sessions as far as their joins and ends are in the
         log, which client ids they write under, and the Python types of the regions that the log knows."""
         previous.sessions.rewind(self.head)
         self.sessions, self._denials, self._bound = previous.sessions, previous._denials, previous._bound
-        self._derived, self.readership = previous._derived, previous.readership
+        self._derived, self._readership = previous._derived, previous._readership
         self._derived.rewind(self.head)
+        self.asking = self._asking()
         known = self.state.schema.regions
         typed = {
             name: spec
@@ -221,16 +232,10 @@ class Machine:
 
     def _ask(self, command: Ask, now: int) -> ReadAnswer:
         session = self._living(command.session, now, command.question.region)
-        grants.check_read(session.grant, session.agent, command.question.region)
         try:
-            answer = self._answers(session).answer(command.question)
-            self.readership.note(session.agent, answer.path, answer.token.version)
-            return answer
+            return self.asking.ask(session, command.question)
         except OrderLost as error:
             raise LiveStateBroken(str(error)) from error
-
-    def _answers(self, session: Session) -> Answers:
-        return Answers(self.state, self.epoch, self.incarnation, session.generation)
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -246,7 +251,7 @@ class Machine:
             self._deny(command.session, submission, error, now, effects)
             living = self.sessions.get(command.session)
             if isinstance(error, Conflict) and living is not None:  # the loser may derive again without reading again
-                error.fields["token"] = self._answers(living).token(error.fields["current"]).to_list()
+                error.fields["token"] = self.asking.answers(living).token(error.fields["current"]).to_list()
             raise
 
     def _land(
@@ -256,9 +261,10 @@ class Machine:
         if evidence is not None:
             if self._derived.lost > evidence.upto:
                 raise StoreError("too much has landed since this was looked up", code="evidence_old", landed=False)
-            recollection = Recollection(evidence, self._derived.entries, self.readership)
+            recollection = Recollection(evidence, self._derived.entries, self._readership)
         landing = Landing(self.state, session, self._reader(session, now), self.head + 1, recollection)
         landing.prepare(submission)
+        self.view.touch(landing.ops, self.head + 1, taking_back=bool(landing.info))
         try:
             update = landing.perform()
         except ReplicaBroken as error:
@@ -278,7 +284,7 @@ class Machine:
         self._derived.note(entry)
         for op in entry.ops:
             self._denials.clear(session.id, op.path)
-        answers = self._answers(session)
+        answers = self.asking.answers(session)
         after = tuple(answers.field(write) if write.kind.is_guarded else None for write in submission.writes)
         return Committed(entry.offset, tuple(landing.refs), answers=after, info=landing.info or None)
 
@@ -321,6 +327,7 @@ class Machine:
             raise error from (found if error is not found else None)
         if plan.is_noop:
             return self.head
+        self.view.touch_regions(dict.fromkeys(op.region for op in plan.ops), self.head + 1)
         try:
             emitted = self.state.replica.apply(command.update)
         except ReplicaBroken as error:
@@ -375,6 +382,7 @@ class Machine:
     def _audit(self, now: int, effects: Effects) -> list[str]:
         found = diverging(self.state)
         for name, kind in found:
+            self.view.touch_regions((name,), self.head + 1)
             try:
                 with self.state.replica.change() as emission:
                     rewrite(self.state.replica, name, kind, emission)

@@ -79,6 +79,15 @@ class DocumentState:
                 found[name] = UNDECLARED[root.shape]
         return found
 
+    def kinds_of_all(self) -> dict[str, Kind]:
+        """`kinds`, and the guarded regions that an open document has beyond them."""
+        found = self.kinds()
+        if self.schema.is_open:
+            for path in self.fields:
+                name, slash, _ = path.partition("/")
+                found.setdefault(name, Kind.GUARDED_MAP if slash else Kind.GUARDED)
+        return found
+
     def misfits(self, name: str, kind: Kind) -> bool:
         """Whether the root of that name holds another shape than a region of this kind has."""
         root = self.ledger.roots.get(name)

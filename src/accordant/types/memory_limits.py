@@ -18,6 +18,7 @@ __all__ = [
     "REFS_PER_ENTRY_NAMED_MAX",
     "STALE_NAMED_MAX",
     "SUSPECTS_MAX",
+    "TOUCHED_MAX",
 ]
 
 EVENT_PATHS_MAX: Final = 64
@@ -58,3 +59,6 @@ EVIDENCE_ATTEMPTS: Final = 3
 
 STALE_NAMED_MAX: Final = 16
 """Stale readings that one `StaleRead` names; it says how many more there are."""
+
+TOUCHED_MAX: Final = 4_096
+"""Fields whose former value is kept while writes are in flight, before those that have landed are forgotten."""

@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from accordant.engine.asking import Asking
 from accordant.engine.commands import Audit, Command, Join, Quarantine, Submit, Tick
 from accordant.engine.effects import Published
 from accordant.engine.host.anteroom import Anteroom, LeaseKeeper
+from accordant.engine.host.audience import Audience, Listener
 from accordant.engine.host.checkpoints import Checkpoints
 from accordant.engine.host.lines import Lines
 from accordant.engine.host.loading import load_state, published_after
@@ -33,7 +35,6 @@ from accordant.types.limits import BATCH_COMMITS_MAX, INBOX_MAX
 __all__ = ["DocumentHost"]
 
 logger = logging.getLogger("accordant.engine")
-Listener = Callable[[list[Published]], None]
 
 TAKE_OVER_ATTEMPTS = 3
 """An earlier attempt of this process that was given up may still land between reading the log and appending to it."""
@@ -73,8 +74,8 @@ class DocumentHost:
         self._flight: asyncio.Future[list[Outcome]] | None = None
         self._broken: tuple[Pending, LiveStateBroken] | None = None
         self._flying = Batch()
-        self._listeners: list[Listener] = []
-        self._observers: list[Listener] = []
+        self._listeners = Audience(key)
+        self._observers = Audience(key)
         self.lines = Lines()
         self.presences = PresenceBoard()
         self._milestones = Milestones()
@@ -133,12 +134,11 @@ class DocumentHost:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each durable batch of entries, in order, from the loop. Returns how to stop it."""
         self.uses += 1
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+        return self._listeners.add(listener)
 
     def observe(self, observer: Listener) -> None:
         """Like `subscribe`, for as long as the document is loaded: whoever only counts does not use it."""
-        self._observers.append(observer)
+        self._observers.add(observer)
 
     @property
     def is_closed(self) -> bool:
@@ -154,6 +154,15 @@ class DocumentHost:
         if self._machine is None:
             raise StoreError(f"{self.key} could not be loaded", code="store", landed=False)
         return self._machine
+
+    def peeking(self) -> tuple[Asking, int] | None:
+        """Who answers reads that wait for nothing, and the time; None while every read has to ask in turn."""
+        is_whole = self._closed is None and self._broken is None and not self._is_unloaded
+        if self._machine is None or not is_whole or not self._lease.is_current():
+            return None
+        self.uses += 1
+        self._machine.view.durable = self.durable_head
+        return self._machine.asking, self._now_ms()
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -276,6 +285,7 @@ class DocumentHost:
         """Judge one; whether it is now part of the batch. A trial that was refused is not."""
         assert self._machine is not None
         try:
+            self._machine.view.durable = self.durable_head
             effects = self._machine.handle(one.command, self._now_ms())
         except LiveStateBroken as broken:
             self._broken = (one, broken)
@@ -399,14 +409,8 @@ class DocumentHost:
 
     def _publish(self, published: list[Published]) -> None:
         """Tell subscribers, and those who wait for a version."""
-        for listener in (*self._observers, *self._listeners) if published else ():
-            try:
-                listener(published)
-            except Exception:
-                logger.exception("a listener of %s failed and is dropped", self.key)
-                for listeners in (self._observers, self._listeners):
-                    if listener in listeners:
-                        listeners.remove(listener)
+        self._observers.tell(published)
+        self._listeners.tell(published)
         self._milestones.passed(self.durable_head)
 
     async def _sort_out(self, batch: Batch, outcomes: list[Outcome]) -> None:
@@ -443,7 +447,8 @@ class DocumentHost:
         logger.warning("%s: append failed: %s", self.key, error)
         retry, self._batch = self._batch.pending, Batch()
         await self._start_over()
-        self._answer_all(batch, error)
+        for pending in batch.pending:
+            pending.answer(error)
         self._ask_again(retry)
 
     def _ask_again(self, judged: list[Pending]) -> None:
@@ -454,10 +459,6 @@ class DocumentHost:
         self._previous, self._machine = self._machine or self._previous, None
         self._checkpoints.forget_taken()
         await self._try_rebuild()
-
-    def _answer_all(self, batch: Batch, error: AccordantError) -> None:
-        for pending in batch.pending:
-            pending.answer(error)
 
     # -- rebuilding -------------------------------------------------------------------------------------------
 

@@ -125,8 +125,13 @@ class EmbeddedPort:
                     code="timeout",
                     version=self.version,
                 ) from None
-        answer: ReadAnswer = await self._host.call(Ask(self._joined.session, question))
-        return answer
+        if (peeking := self._host.peeking()) is not None:
+            asking, now = peeking
+            answer = asking.peek(self._joined.session, question, now)
+            if answer is not None:
+                return answer
+        answered: ReadAnswer = await self._host.call(Ask(self._joined.session, question))
+        return answered
 
     async def turn(self, question: Question) -> ReadAnswer:
         """Read when the others in line for this path have had their turn."""
