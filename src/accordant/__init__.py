@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from accordant.document.document import Document
 from accordant.document.regions import Counter, Guarded, GuardedMap, Log, Map, Text, UnionSet, Xml
 from accordant.document.rules import region
+from accordant.document.snapshot import Snapshot
 from accordant.types.errors import (
     AccordantError,
     Conflict,
@@ -67,6 +68,7 @@ __all__ = [
     "Retraction",
     "SchemaError",
     "SecondWriter",
+    "Snapshot",
     "SnapshotExpired",
     "StaleRead",
     "StoreError",

@@ -23,6 +23,7 @@ from accordant.document.regions import (
     Xml,
 )
 from accordant.document.schema import schema_of
+from accordant.document.snapshot import Snapshot
 from accordant.document.taking_back import ref_of, take_back
 from accordant.document.transaction import TransactionPort
 from accordant.types.commands import RefusedWrite
@@ -159,6 +160,10 @@ class Document:
         """All declared regions, in the order of the schema."""
         return [_CLASSES[spec.kind](self._port, spec) for spec in self._port.schema.regions.values()]
 
+    def region_of(self, kind: Kind, name: str) -> Region:
+        """The region of that name and kind."""
+        return self._region(_CLASSES[kind], name)
+
     def _region(self, cls: type[R], name: str) -> R:
         if not isinstance(name, str) or not 0 < len(name) <= REGION_NAME_CHARS_MAX or name == GUARDED_ROOT:
             raise Invalid(f"{name!r} cannot be a region's name", code="bad_region_name")
@@ -188,6 +193,21 @@ class Document:
             name = str(conflict.fields.get("path", "")).partition("/")[0]
             spec = self._port.schema.region(name)
             raise (_CLASSES[spec.kind](self._port, spec).fresh(conflict) if spec else conflict) from None
+
+    # -- one version ------------------------------------------------------------------------------------------
+
+    async def snapshot(self, *regions: str | Region) -> Snapshot[Self]:
+        """One consistent, immutable cut over all regions (or these), at the newest durable version. No writer waits for it, and
+        it waits for none. It is on record who has seen which version."""
+        names = frozenset(one.name if isinstance(one, Region) else one for one in regions)
+        return Snapshot(type(self), await self._port.cut(names or None, None), self._port)
+
+    async def at(self, version: int) -> Snapshot[Self]:
+        """The document as it was at exactly this version, rebuilt from the log. Raises `SnapshotExpired` when it is past
+        retention, naming the oldest that is not; `Invalid` (`unknown_version`) for one that is not there yet."""
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise Invalid("a version is a whole number", code="bad_argument")
+        return Snapshot(type(self), await self._port.cut(None, version), self._port)
 
     # -- taking back ------------------------------------------------------------------------------------------
 

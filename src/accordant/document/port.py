@@ -14,6 +14,7 @@ from accordant.types.entries import Entry
 from accordant.types.namespaces import DocumentKey
 from accordant.types.presence import Present
 from accordant.types.regions import Schema
+from accordant.types.snapshots import Cut
 
 __all__ = ["HistoryQuery", "Port", "PresencePort"]
 
@@ -105,6 +106,9 @@ class Port(Protocol):
 
     async def outline(self) -> Mapping[str, Any]:
         """All regions at one version, as JSON values (`engine.outline`)."""
+
+    async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
+        """All regions (or these) at one version: the newest, or the old one `at`. Raises `SnapshotExpired`."""
 
     async def close(self) -> None:
         """End the session. Idempotent."""

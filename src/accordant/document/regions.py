@@ -73,7 +73,8 @@ class Region:
         """A whole region's, or path's, JSON value as Python."""
         return self._load(value)
 
-    def _reading(self, answer: ReadAnswer) -> Reading[Any]:
+    def reading_of(self, answer: ReadAnswer, key: str | None = None) -> Reading[Any]:
+        """What an answer about this region, or one key of it, says."""
         return self._read_as(answer, self._loaded(answer.value))
 
     def _read_as(self, answer: ReadAnswer, value: Any) -> Reading[Any]:
@@ -92,7 +93,7 @@ class Region:
         answer = ReadAnswer(
             fields.get("value"), Token.from_list(token), path, fields.get("changed_by"), fields.get("at")
         )
-        reading = self._reading(answer)
+        reading = self.reading_of(answer)
         fields["reading"], fields["value"] = reading, reading.value
         return conflict
 
@@ -117,7 +118,7 @@ class _GuardedFace(Region):
         write = self._write(op, key, _expected(expect, path), **args)
         committed = await self._submit(write, why=why, derived_from=derived_from)
         answer = committed.answers[0] if committed.answers else None
-        return self._reading(answer if answer is not None else await self._ask(key))
+        return self.reading_of(answer if answer is not None else await self._ask(key))
 
     async def _update(
         self,
@@ -131,7 +132,7 @@ class _GuardedFace(Region):
             raise Invalid(f"update() takes attempts= from 1, not {attempts}", code="bad_argument", path=self.name)
         bases = tuple(derived_from) if not isinstance(derived_from, Reading) else derived_from
         for attempt in range(1, attempts + 1):
-            reading = self._reading(await self._port.turn(Question(self.name, self.kind, key)))
+            reading = self.reading_of(await self._port.turn(Question(self.name, self.kind, key)))
             value = derive(reading.value)
             if inspect.isawaitable(value):
                 value = await value
@@ -151,7 +152,7 @@ class Guarded(_GuardedFace, Generic[T]):
 
     async def read(self, *, at_least: int | None = None) -> Reading[T]:
         """The current value. Never written: the declared default or None, at version 0."""
-        return self._reading(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least))
 
     async def commit(
         self, value: T, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()
@@ -190,9 +191,12 @@ class GuardedMap(_GuardedFace, Generic[T]):
 
     async def read(self, key: str | None = None, *, at_least: int | None = None) -> Reading[Any]:
         """The value of one key; without a key, all that have a value, at the version of the newest write."""
-        answer = await self._ask(key, at_least)
-        if key is not None:
-            return self._reading(answer)
+        return self.reading_of(await self._ask(key, at_least), key)
+
+    def reading_of(self, answer: ReadAnswer, key: str | None = None) -> Reading[Any]:
+        """Of one key; without one, of the whole map."""
+        if answer.path != self.name:
+            return self._read_as(answer, self._load(answer.value))
         return self._read_as(answer, {one: self._load(item) for one, item in answer.value.items()})
 
     async def commit(
@@ -263,7 +267,7 @@ class Text(_MergeFace):
 
     async def read(self, *, at_least: int | None = None) -> Reading[str]:
         """The text now; its version is that of the last entry that touched it."""
-        return self._reading(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least))
 
     async def insert(self, index: int, text: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Insert before the character at `index` (the length of the text: at its end)."""
@@ -302,7 +306,11 @@ class Log(_MergeFace, Generic[T]):
 
     async def read(self, *, at_least: int | None = None) -> LogReading[list[T]]:
         """The items in order; `.entries` has each with its ref, version and author."""
-        answer = await self._ask(None, at_least)
+        reading: LogReading[list[T]] = self.reading_of(await self._ask(None, at_least))
+        return reading
+
+    def reading_of(self, answer: ReadAnswer, key: str | None = None) -> LogReading[Any]:
+        """The items with their refs."""
         value = self._loaded(answer.value)
         rows, marks, token = answer.entries or (), answer.marks or {}, answer.token
         entries = tuple(
@@ -379,7 +387,7 @@ class UnionSet(_MergeFace, Generic[T]):
 
     async def read(self, *, at_least: int | None = None) -> Reading[set[T]]:
         """The members now."""
-        return self._reading(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least))
 
     async def add(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Add members."""
@@ -400,7 +408,7 @@ class Counter(_MergeFace):
 
     async def read(self, *, at_least: int | None = None) -> Reading[int]:
         """The count now."""
-        return self._reading(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least))
 
     async def increment(self, n: int = 1, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Add `n`, which may be negative."""
@@ -418,7 +426,7 @@ class Map(_MergeFace, Generic[T]):
 
     async def read(self, *, at_least: int | None = None) -> Reading[dict[str, T]]:
         """All keys and values."""
-        return self._reading(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least))
 
     async def set(self, key: str, value: T, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Set a key; the last writer wins."""
@@ -437,7 +445,7 @@ class Xml(Region):
 
     async def read(self, *, at_least: int | None = None) -> Reading[str]:
         """The fragment as text."""
-        return self._reading(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least))
 
 
 REGION_CLASSES: dict[type[Region], Kind] = {

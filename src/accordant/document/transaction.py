@@ -12,6 +12,7 @@ from accordant.types.errors import Invalid
 from accordant.types.namespaces import DocumentKey
 from accordant.types.readings import Basis, Reading, Token, bases_of
 from accordant.types.regions import Schema
+from accordant.types.snapshots import Cut
 
 __all__ = ["TransactionPort"]
 
@@ -118,6 +119,10 @@ class TransactionPort:
     async def outline(self) -> Mapping[str, Any]:
         """All regions as committed."""
         return await self._port.outline()
+
+    async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
+        """All regions as committed."""
+        return await self._port.cut(regions, at)
 
     async def close(self) -> None:
         """A transaction does not end the session."""

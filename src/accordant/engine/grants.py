@@ -6,7 +6,7 @@ field's value, so it needs `read` too; so does whatever a submission says that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,18 @@ from accordant.types.access import READ, Grant
 from accordant.types.commands import Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import Denied
+from accordant.types.provenance import WHOLE, region_of
+from accordant.types.snapshots import Cut
 
-__all__ = ["check_declare", "check_plan", "check_read", "check_submission", "readable", "readable_entries"]
+__all__ = [
+    "check_declare",
+    "check_plan",
+    "check_read",
+    "check_submission",
+    "readable",
+    "readable_cut",
+    "readable_entries",
+]
 
 DECLARE = "declare"
 UNNAMED = "write"
@@ -50,7 +60,8 @@ def check_submission(grant: Grant, agent: str, submission: Submission) -> None:
         if write.kind.is_guarded:
             check_read(grant, agent, write.region)
     for basis in submission.derived_from:
-        check_read(grant, agent, _region(basis.path))
+        if basis.path != WHOLE or not grant.reads_everything:
+            check_read(grant, agent, region_of(basis.path))
 
 
 def readable(outline: dict[str, Any], grant: Grant) -> dict[str, Any]:
@@ -62,6 +73,14 @@ def readable(outline: dict[str, Any], grant: Grant) -> dict[str, Any]:
     return outline | {"regions": regions, "fields": fields}
 
 
+def readable_cut(cut: Cut, names: Collection[str] | None, grant: Grant) -> Cut:
+    """The cut without what may not be read, and of what may be, these regions alone."""
+    regions = {
+        name: one for name, one in cut.regions.items() if (names is None or name in names) and grant.permits(READ, name)
+    }
+    return cut if len(regions) == len(cut.regions) else replace(cut, regions=regions, is_whole=False)
+
+
 def readable_entries(entries: Sequence[Entry], grant: Grant) -> Sequence[Entry]:
     """The log without what may not be read. An entry of several regions shows its readable operations alone."""
     if grant.reads_everything:
@@ -71,7 +90,7 @@ def readable_entries(entries: Sequence[Entry], grant: Grant) -> Sequence[Entry]:
         ops = tuple(op for op in entry.ops if grant.permits(READ, op.region))
         if not ops:
             continue
-        basis = tuple(one for one in entry.derived_from if grant.permits(READ, _region(one[0])))
+        basis = tuple(one for one in entry.derived_from if grant.permits(READ, region_of(one[0])))
         if len(ops) < len(entry.ops):
             entry = replace(entry, ops=ops, why=None, info={})
         shown.append(replace(entry, derived_from=basis, update=None))

@@ -76,6 +76,7 @@ class Method(StrEnum):
     MERGE = "merge"
     HISTORY = "history"
     OUTLINE = "outline"
+    CUT = "cut"
     CLOSE = "close"
 
 

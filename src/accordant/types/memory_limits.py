@@ -16,6 +16,7 @@ __all__ = [
     "READ_PATHS_PER_AGENT_MAX",
     "READ_VERSIONS_KEPT",
     "REFS_PER_ENTRY_NAMED_MAX",
+    "RENDER_CHARS_MIN",
     "STALE_NAMED_MAX",
     "SUSPECTS_MAX",
     "TOUCHED_MAX",
@@ -62,3 +63,6 @@ STALE_NAMED_MAX: Final = 16
 
 TOUCHED_MAX: Final = 4_096
 """Fields whose former value is kept while writes are in flight, before those that have landed are forgotten."""
+
+RENDER_CHARS_MIN: Final = 200
+"""The smallest budget that a rendered snapshot can keep: its first line, and something to say."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -127,8 +127,6 @@ def basis_of(reading: Any) -> Basis:
     if isinstance(reading, Ref | LogItem):  # what was written, by its own name: it needs no reader
         ref = Ref.parse(reading if isinstance(reading, Ref) else reading.ref)
         return Basis(ref, Token(0, "", ref.version, 0))
-    if isinstance(basis := getattr(reading, "as_basis", None), Basis):  # a snapshot
-        return basis
     if isinstance(reading, Mapping) and "path" in reading:
         return Basis(str(reading["path"]), Token.from_list(reading.get("token")))
     raise Invalid(
@@ -136,8 +134,13 @@ def basis_of(reading: Any) -> Basis:
     )
 
 
-def bases_of(derived_from: Iterable[Reading[Any]] | Reading[Any]) -> tuple[Basis, ...]:
-    """What a `derived_from=` names: several readings, or one alone; raises `Invalid` for anything that is not a reading."""
-    is_one = isinstance(derived_from, Reading | Ref | LogItem) or hasattr(derived_from, "as_basis")
-    readings: Iterable[Any] = (derived_from,) if is_one else derived_from  # type: ignore[assignment]
-    return tuple(basis_of(reading) for reading in readings)
+def bases_of(derived_from: Any) -> tuple[Basis, ...]:
+    """What a `derived_from=` names, several or one alone: readings, refs and items of logs, snapshots. Raises `Invalid` for
+    anything else."""
+    bases: list[Basis] = []
+    is_one = isinstance(derived_from, Reading | Ref | LogItem | Mapping) or hasattr(derived_from, "as_bases")
+    for one in (derived_from,) if is_one else derived_from:
+        bases.extend(
+            one.as_bases if hasattr(one, "as_bases") else (basis_of(one),)
+        )  # a snapshot stands for what is in it
+    return tuple(bases)

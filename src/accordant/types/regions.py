@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from accordant.types.errors import Denied, Invalid, SchemaError
 from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX
-from accordant.types.values import storable
+from accordant.types.values import own_copy, storable
 
 __all__ = ["GUARDED_ROOT", "OPERATIONS", "TAKING_BACK", "Kind", "RegionSpec", "Rules", "Schema", "adapter_for"]
 
@@ -124,9 +124,9 @@ class RegionSpec:
         return self._validated(value)
 
     def load(self, value: Any) -> Any:
-        """The Python value of a stored JSON value."""
+        """The Python value of a stored JSON value: the caller's own."""
         if self.item is None or value is None:
-            return value
+            return own_copy(value)
         try:
             return _from_json(self.item, value)
         except ValidationError as error:

@@ -15,7 +15,7 @@ from typing import Any
 from accordant.types.errors import Invalid
 from accordant.types.limits import INTEGER_MAX, VALUE_BYTES_MAX, VALUE_DEPTH_MAX
 
-__all__ = ["canonical", "canonical_json", "digest", "is_text", "storable"]
+__all__ = ["canonical", "canonical_json", "digest", "is_text", "own_copy", "storable"]
 
 
 def canonical(value: Any, depth: int = VALUE_DEPTH_MAX) -> Any:
@@ -60,6 +60,13 @@ def storable(value: Any, bytes_max: int = VALUE_BYTES_MAX) -> Any:
     if size > bytes_max:
         raise Invalid(f"the value has {size} bytes, the limit is {bytes_max}", code="too_large", limit=bytes_max)
     return clean
+
+
+def own_copy(value: Any) -> Any:
+    """The same JSON value in lists and dicts of its own, so that whoever changes it changes nobody else's."""
+    if isinstance(value, dict):
+        return {key: own_copy(item) for key, item in value.items()}
+    return [own_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def is_text(value: Any) -> bool:

@@ -26,6 +26,7 @@ from accordant.engine.host.milestones import Milestones
 from accordant.engine.host.outcomes import direct, is_expected, mistake, unknown, unreadable
 from accordant.engine.host.pending import Batch, Pending, decoded, judge_together
 from accordant.engine.host.presence_board import PresenceBoard
+from accordant.engine.host.replay import Replays
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.stores.contract import Appended, CommitsAtOnce, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
@@ -36,8 +37,7 @@ __all__ = ["DocumentHost"]
 
 logger = logging.getLogger("accordant.engine")
 
-TAKE_OVER_ATTEMPTS = 3
-"""An earlier attempt of this process that was given up may still land between reading the log and appending to it."""
+TAKE_OVER_ATTEMPTS = 3  # an earlier one of this process, given up, may land between reading the log and appending to it
 
 
 class DocumentHost:
@@ -52,11 +52,13 @@ class DocumentHost:
         holder: str,
         now_ms: Callable[[], int],
         lease: LeaseKeeper,
+        replays: Replays | None = None,
     ) -> None:
         self.key = key
         self.epoch = epoch
         self.incarnation = incarnation
         self._store = store
+        self.replays = replays or Replays(store)
         self._at_once = store if isinstance(store, CommitsAtOnce) else None
         self._holder = holder
         self._now_ms = now_ms
@@ -113,8 +115,8 @@ class DocumentHost:
             self._task = None
         await self._checkpoints.settled()
         machine = self._machine
-        is_durable = machine is not None and machine.head == self.durable_head  # else it holds what never landed
-        if checkpoint and machine is not None and is_durable and self._checkpoints.is_behind:
+        # A live state beyond the durable head holds what never landed.
+        if checkpoint and machine is not None and machine.head == self.durable_head and self._checkpoints.is_behind:
             await self._checkpoints.keep(machine.head, machine.state.dump())
 
     async def unload(self) -> None:

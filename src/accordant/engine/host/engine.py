@@ -274,7 +274,7 @@ class Engine:
         held = self._leases.get(ALL) or await self._acquire(key.path)
         info = await self._store.create(key.path, uuid.uuid4().hex)
         epoch, now_ms = held.lease.epoch, lambda: int(self._clock() * 1000)
-        host = DocumentHost(self._store, key.path, epoch, info.incarnation, self._holder, now_ms, held)
+        host = DocumentHost(self._store, key.path, epoch, info.incarnation, self._holder, now_ms, held, self._replays)
         for observer in self._observers:
             host.observe(partial(observer, host))
         await host.start()

@@ -8,7 +8,8 @@ from typing import Any
 
 from accordant.document.port import HistoryQuery
 from accordant.engine import grants
-from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit, Update
+from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit, TakeCut, Update
+from accordant.engine.durable_view import cut_of
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.embedded_presence import EmbeddedPresence
 from accordant.engine.host.evidence import gather
@@ -16,13 +17,14 @@ from accordant.engine.stores.contract import AuditQuery, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, NoAuthority, StoreError
+from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
 from accordant.types.memory_limits import EVIDENCE_ATTEMPTS
 from accordant.types.namespaces import DocumentKey
 from accordant.types.provenance import Evidence
 from accordant.types.readings import Token
 from accordant.types.refs import Ref
 from accordant.types.regions import TAKING_BACK, Kind, Schema
+from accordant.types.snapshots import Cut
 
 __all__ = ["EmbeddedPort", "audit_query"]
 
@@ -174,6 +176,28 @@ class EmbeddedPort:
         """All regions at one durable version."""
         outline: Mapping[str, Any] = await self._host.call(Outline(self._joined.session))
         return outline
+
+    async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
+        """At once where what is durable is at hand; an old version is rebuilt beside the living document."""
+        if at is not None:
+            return await self._old(regions, at)
+        cut: Cut | None = None
+        if (peeking := self._host.peeking()) is not None:
+            asking, now = peeking
+            cut = asking.peek_cut(self._joined.session, regions, now)
+        if cut is None:
+            taken: Cut = await self._host.call(TakeCut(self._joined.session, regions))
+            return taken
+        return cut
+
+    async def _old(self, regions: frozenset[str] | None, at: int) -> Cut:
+        joined = self._joined
+        cut = await self._host.replays.read(
+            self._key.path, at, lambda state: cut_of(state, joined.epoch, joined.incarnation, joined.generation)
+        )
+        if not self._lives():
+            raise Fenced("this session has ended: its generation was fenced, replaced, closed or ran out")
+        return grants.readable_cut(cut, regions, self._grant)
 
     async def close(self) -> None:
         """End the session."""

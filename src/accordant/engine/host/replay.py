@@ -7,8 +7,9 @@ and forgets; what comes back is plain JSON.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.outline import outline
@@ -18,8 +19,9 @@ from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Invalid, NoAuthority, SnapshotExpired, StoreError
 from accordant.types.limits import REPLAY_S_MAX, REPLAYS_AT_ONCE_MAX
 
-__all__ = ["Replays", "outline_at"]
+__all__ = ["Replays", "outline_at", "read_at"]
 
+T = TypeVar("T")
 READER_ID = 1
 """The Yjs client id of a replica that only reads."""
 
@@ -34,10 +36,14 @@ class Replays:
         self._turns = asyncio.Semaphore(REPLAYS_AT_ONCE_MAX)
 
     async def outline(self, key: str, version: int) -> dict[str, Any]:
-        """What `outline_at` answers; raises `NoAuthority`, `timeout`, when that takes too long, waiting included."""
+        """What `outline_at` answers; raises what `read` raises."""
+        return await self.read(key, version, outline)
+
+    async def read(self, key: str, version: int, reader: Callable[[DocumentState], T]) -> T:
+        """What `read_at` answers; raises `NoAuthority`, `timeout`, when that takes too long, waiting included."""
         try:
             async with asyncio.timeout(REPLAY_S_MAX), self._turns:
-                return await outline_at(self._store, key, version)
+                return await read_at(self._store, key, version, reader)
         except TimeoutError:
             raise NoAuthority(
                 f"version {version} of {key} could not be rebuilt in {REPLAY_S_MAX:.0f} s",
@@ -47,8 +53,15 @@ class Replays:
 
 
 async def outline_at(store: Store, key: str, version: int) -> dict[str, Any]:
-    """The outline at exactly this version. Raises `Invalid` (`unknown_version`) for one that is not there yet,
-    `SnapshotExpired` for one that can no longer be rebuilt, `StoreError`."""
+    """The outline at exactly this version. Raises what `read_at` raises."""
+    return await read_at(store, key, version, outline)
+
+
+async def read_at(store: Store, key: str, version: int, reader: Callable[[DocumentState], T]) -> T:
+    """What `reader` makes of the state at exactly this version; it runs in the thread of that state.
+
+    Raises `Invalid` (`unknown_version`) for one that is not there yet, `SnapshotExpired` for one that can no longer be rebuilt,
+    `StoreError`."""
     head = (await store.heads([key])).get(key, 0)
     if not 0 <= version <= head:
         raise Invalid(f"{key} has versions 0 to {head}, not {version}", code="unknown_version", version=head)
@@ -59,7 +72,7 @@ async def outline_at(store: Store, key: str, version: int) -> dict[str, Any]:
         while fold.head < version:
             entries = await _entries(store, key, fold.head, min(CHUNK, version - fold.head), version)
             await loop.run_in_executor(thread, fold.take, entries)
-        return await loop.run_in_executor(thread, fold.outline)
+        return await loop.run_in_executor(thread, fold.read, reader)
     finally:
         thread.submit(fold.forget)
         thread.shutdown(wait=False)  # whoever was cancelled does not wait for the step that runs
@@ -109,10 +122,10 @@ class _Fold:
                 raise _broken(self._key, entry.offset, str(error)) from error
             self.head = entry.offset
 
-    def outline(self) -> dict[str, Any]:
-        """What it has become."""
+    def read(self, reader: Callable[[DocumentState], T]) -> T:
+        """What the reader makes of it."""
         assert self._state is not None
-        return outline(self._state)
+        return reader(self._state)
 
     def forget(self) -> None:
         """Let go of the library's objects in the thread that made them."""

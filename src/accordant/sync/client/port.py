@@ -26,6 +26,7 @@ from accordant.types.errors import AccordantError, Fenced, WireError
 from accordant.types.namespaces import DocumentKey
 from accordant.types.readings import Token
 from accordant.types.regions import Kind, Schema
+from accordant.types.snapshots import Cut
 
 __all__ = ["WebsocketPort"]
 
@@ -140,6 +141,11 @@ class WebsocketPort:
         if not isinstance(outline, Mapping):
             raise WireError("an outline is an object", code="bad_command")
         return outline
+
+    async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
+        """Taken at the server."""
+        body = {"regions": None if regions is None else sorted(regions), "at": at}
+        return Cut.from_json(await self._call(Method.CUT, body))
 
     async def close(self) -> None:
         """End the session; an unreachable server ends it when its grace time is over."""

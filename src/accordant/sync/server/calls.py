@@ -16,6 +16,7 @@ from accordant.sync.messages import (
 )
 from accordant.sync.server.seats import Seat, Seats
 from accordant.types.commands import Submission
+from accordant.types.errors import Invalid
 
 __all__ = ["METHODS"]
 
@@ -44,6 +45,16 @@ async def _outline(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     return await seat.port.outline()
 
 
+async def _cut(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    regions, at = body.get("regions"), body.get("at")
+    if not (regions is None or (isinstance(regions, list) and all(isinstance(name, str) for name in regions))):
+        raise Invalid("regions is a list of names", code="bad_command")
+    if not (at is None or (isinstance(at, int) and not isinstance(at, bool))):
+        raise Invalid("at is a version", code="bad_command")
+    cut = await seat.port.cut(None if regions is None else frozenset(regions), at)
+    return cut.to_json()
+
+
 async def _close(seats: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     await seats.leave(seat)
 
@@ -55,5 +66,6 @@ METHODS: dict[Method, Callable[[Seats, Seat, Mapping[str, Any]], Awaitable[Any]]
     Method.MERGE: _merge,
     Method.HISTORY: _history,
     Method.OUTLINE: _outline,
+    Method.CUT: _cut,
     Method.CLOSE: _close,
 }

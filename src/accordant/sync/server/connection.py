@@ -52,7 +52,7 @@ _TOO_EARLY = frozenset({"clock_gap", "unknown_reference"})
 
 logger = logging.getLogger("accordant.sync")
 _REPLICATES = (acts.Listen, acts.Answer)
-_WHOLE = (Method.OUTLINE, Method.HISTORY)
+_WHOLE = (Method.OUTLINE, Method.HISTORY, Method.CUT)
 """Calls whose answers may be as large as the document: one at a time."""
 _WITH_OTHERS = (acts.AskForNews, acts.Relay, acts.ShowAwareness)
 """What a bearer who reads only some regions has no part in: a replica, which it is told, and presences, which it is not."""

@@ -1,0 +1,210 @@
+"""A snapshot: one consistent, immutable cut over a document, read like the document itself and never written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from accordant.document.port import HistoryQuery, Port, PresencePort
+from accordant.document.rendering import render
+from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
+from accordant.types.entries import Entry
+from accordant.types.errors import Denied, Invalid, NoAuthority
+from accordant.types.namespaces import DocumentKey
+from accordant.types.provenance import WHOLE
+from accordant.types.readings import Basis, Reading
+from accordant.types.regions import Kind, Schema
+from accordant.types.snapshots import Cut
+
+if TYPE_CHECKING:
+    from accordant.document.document import Document
+
+__all__ = ["Snapshot"]
+
+D = TypeVar("D", bound="Document")
+
+
+class Snapshot(Generic[D]):
+    """A document at one version: it never changes, whatever anybody writes, and reading it waits for nobody.
+
+    `snapshot["account"]` and `snapshot["tasks/7"]` are readings with tokens: a write that names an old one is denied. Its
+    regions are those of the document: `await snapshot.account.read()`. `derived_from=snapshot` names everything in it.
+    """
+
+    def __init__(self, document: type[D], cut: Cut, port: Port) -> None:
+        declared = [name for name in document.__schema__.regions if name in cut.regions]
+        names = dict.fromkeys((*declared, *sorted(cut.regions)))  # the log knows no order of regions
+        self._cut = replace(cut, regions={name: cut.regions[name] for name in names})
+        self._view = document(SnapshotPort(port, self._cut))
+
+    @property
+    def version(self) -> int:
+        """The version it shows."""
+        return self._cut.version
+
+    @property
+    def at(self) -> int | None:
+        """When that version was written, milliseconds since 1970."""
+        return self._cut.at
+
+    @property
+    def document(self) -> D:
+        """The same as a handle of the document's own class, which can only be read."""
+        return self._view
+
+    @property
+    def key(self) -> DocumentKey:
+        """Which document."""
+        return self._view.key
+
+    @property
+    def as_bases(self) -> tuple[Basis, ...]:
+        """What a write that was derived from it was derived from: the whole document at this version, or the regions taken."""
+        cut = self._cut
+        if cut.is_whole:
+            return (Basis(WHOLE, cut.token(cut.version)),)
+        return tuple(Basis(name, cut.token(one.version)) for name, one in cut.regions.items())
+
+    def render(self, budget: int | None = None) -> str:
+        """The document as text for a prompt, its version in the first line, refs to cite beside each item. `budget`: at most so
+        many characters; what is left out is said."""
+        return render(self.key, self._cut, budget)
+
+    def __getitem__(self, path: str) -> Reading[Any]:
+        """The reading of a region, or of one key of a guarded map, `region/key`. Raises `Invalid` for an unknown one."""
+        name, slash, key = path.partition("/")
+        found = self._cut.regions.get(name) if slash else self._cut.regions.get(path)
+        spec = self._view.schema.region(name if slash else path)
+        kind = found.kind if found is not None else (None if spec is None else spec.kind)
+        if kind is None or (slash and kind is not Kind.GUARDED_MAP):
+            known = ", ".join(self)
+            raise Invalid(
+                f"there is no {path!r} in this snapshot; there are: {known}", code="unknown_region", path=path
+            )
+        region = self._view.region_of(kind, name if slash else path)
+        question = Question(region.name, kind, key if slash else None)
+        return region.reading_of(self._cut.answer(question, region.spec), question.key)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of its regions."""
+        return iter(self._cut.regions)
+
+    def __len__(self) -> int:
+        return len(self._cut.regions)
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and path.partition("/")[0] in self._cut.regions
+
+    def __getattr__(self, name: str) -> Any:
+        """Regions, and whatever else a document can be asked: `snapshot.findings`, `snapshot.log("findings")`."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._view, name)
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {self.key} at version {self.version}>"
+
+
+class SnapshotPort:
+    """Answers reads from a cut; everything else is the document's."""
+
+    def __init__(self, port: Port, cut: Cut) -> None:
+        self._port = port
+        self._cut = cut
+
+    @property
+    def key(self) -> DocumentKey:
+        """Which document."""
+        return self._port.key
+
+    @property
+    def agent(self) -> str:
+        """Who took it."""
+        return self._port.agent
+
+    @property
+    def generation(self) -> int:
+        """The generation that took it."""
+        return self._cut.generation
+
+    @property
+    def version(self) -> int:
+        """The version it shows."""
+        return self._cut.version
+
+    @property
+    def schema(self) -> Schema:
+        """The regions."""
+        return self._port.schema
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the authority can be asked now; nothing here asks it."""
+        return self._port.is_connected
+
+    @property
+    def pending(self) -> int:
+        """Nothing is written here."""
+        return 0
+
+    @property
+    def refused(self) -> Sequence[RefusedWrite]:
+        """Nothing is written here."""
+        return ()
+
+    @property
+    def presence(self) -> PresencePort:
+        """Who is here now."""
+        return self._port.presence
+
+    async def synced(self, timeout_s: float | None = None) -> int:
+        """Nothing waits."""
+        return self.version
+
+    def new_op_id(self) -> str:
+        """A fresh id."""
+        return self._port.new_op_id()
+
+    async def ask(self, question: Question) -> ReadAnswer:
+        """From the cut, at once."""
+        if question.at_least is not None and question.at_least > self.version:
+            text = f"this is a snapshot at version {self.version}: it does not reach {question.at_least}"
+            raise NoAuthority(text, code="timeout", version=self.version, hint="read the document, or take another")
+        return self._cut.answer(question, self._port.schema.region(question.region))
+
+    async def turn(self, question: Question) -> ReadAnswer:
+        """A snapshot has no line."""
+        self._refuse(question.path)
+
+    async def submit(self, submission: Submission) -> Committed:
+        """Never."""
+        self._refuse(submission.writes[0].path)
+
+    def _refuse(self, path: str) -> NoReturn:
+        raise Denied(
+            f"{path}: a snapshot is only read",
+            code="snapshot",
+            path=path,
+            hint="write through the document: commit(..., expect=snapshot[path]) is denied if it has changed since",
+        )
+
+    async def history(self, query: HistoryQuery) -> Sequence[Entry]:
+        """The log up to this version."""
+        before = self.version + 1 if query.before is None else min(query.before, self.version + 1)
+        return await self._port.history(HistoryQuery(**{**_conditions(query), "before": before}))
+
+    async def outline(self) -> Mapping[str, Any]:
+        """The document's, as it is now."""
+        return await self._port.outline()
+
+    async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
+        """Itself."""
+        return self._cut if regions is None and at is None else await self._port.cut(regions, at)
+
+    async def close(self) -> None:
+        """It holds nothing."""
+
+
+def _conditions(query: HistoryQuery) -> dict[str, Any]:
+    return {name: getattr(query, name) for name in query.__dataclass_fields__}
