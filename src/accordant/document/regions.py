@@ -36,7 +36,12 @@ Readings = Iterable[Reading[Any]] | Reading[Any]
 
 
 class Region:
-    """What all regions share: a name, a kind, rules, and `read()`."""
+    """What all regions share: a name, a kind, rules, and `read()`.
+
+    `read(at_least=version)` waits, at most half a minute, until the document has reached that version. A handle over a websocket
+    remembers what it has read and serves it again only when the authority says that its version is still the current one;
+    `cached=False` has it sent whole.
+    """
 
     kind: ClassVar[Kind]
     __slots__ = ("_port", "spec")
@@ -53,8 +58,8 @@ class Region:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._port.key}#{self.name}>"
 
-    async def _ask(self, key: str | None = None, at_least: int | None = None) -> ReadAnswer:
-        return await self._port.ask(Question(self.name, self.kind, key, at_least))
+    async def _ask(self, key: str | None = None, at_least: int | None = None, cached: bool = True) -> ReadAnswer:
+        return await self._port.ask(Question(self.name, self.kind, key, at_least, is_cached=cached))
 
     async def _submit(self, *writes: Write, why: str | None, derived_from: Readings = ()) -> Committed:
         submission = Submission(writes, self._port.new_op_id(), why, bases_of(derived_from))
@@ -150,9 +155,9 @@ class Guarded(_GuardedFace, Generic[T]):
     kind = Kind.GUARDED
     __slots__ = ()
 
-    async def read(self, *, at_least: int | None = None) -> Reading[T]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> Reading[T]:
         """The current value. Never written: the declared default or None, at version 0."""
-        return self.reading_of(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least, cached))
 
     async def commit(
         self, value: T, *, expect: Reading[T], why: str | None = None, derived_from: Readings = ()
@@ -184,14 +189,16 @@ class GuardedMap(_GuardedFace, Generic[T]):
     __slots__ = ()
 
     @overload
-    async def read(self, key: str, *, at_least: int | None = None) -> Reading[T]: ...
+    async def read(self, key: str, *, at_least: int | None = None, cached: bool = True) -> Reading[T]: ...
 
     @overload
-    async def read(self, key: None = None, *, at_least: int | None = None) -> Reading[dict[str, T]]: ...
+    async def read(
+        self, key: None = None, *, at_least: int | None = None, cached: bool = True
+    ) -> Reading[dict[str, T]]: ...
 
-    async def read(self, key: str | None = None, *, at_least: int | None = None) -> Reading[Any]:
+    async def read(self, key: str | None = None, *, at_least: int | None = None, cached: bool = True) -> Reading[Any]:
         """The value of one key; without a key, all that have a value, at the version of the newest write."""
-        return self.reading_of(await self._ask(key, at_least), key)
+        return self.reading_of(await self._ask(key, at_least, cached), key)
 
     def reading_of(self, answer: ReadAnswer, key: str | None = None) -> Reading[Any]:
         """Of one key; without one, of the whole map."""
@@ -265,9 +272,9 @@ class Text(_MergeFace):
     kind = Kind.TEXT
     __slots__ = ()
 
-    async def read(self, *, at_least: int | None = None) -> Reading[str]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> Reading[str]:
         """The text now; its version is that of the last entry that touched it."""
-        return self.reading_of(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least, cached))
 
     async def insert(self, index: int, text: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Insert before the character at `index` (the length of the text: at its end)."""
@@ -304,9 +311,9 @@ class Log(_MergeFace, Generic[T]):
     def _loaded(self, value: Any) -> Any:
         return [self._load(item) for item in value]
 
-    async def read(self, *, at_least: int | None = None) -> LogReading[list[T]]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> LogReading[list[T]]:
         """The items in order; `.entries` has each with its ref, version and author."""
-        reading: LogReading[list[T]] = self.reading_of(await self._ask(None, at_least))
+        reading: LogReading[list[T]] = self.reading_of(await self._ask(None, at_least, cached))
         return reading
 
     def reading_of(self, answer: ReadAnswer, key: str | None = None) -> LogReading[Any]:
@@ -385,9 +392,9 @@ class UnionSet(_MergeFace, Generic[T]):
             self._member(item)
         return dumped
 
-    async def read(self, *, at_least: int | None = None) -> Reading[set[T]]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> Reading[set[T]]:
         """The members now."""
-        return self.reading_of(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least, cached))
 
     async def add(self, *items: T, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Add members."""
@@ -406,9 +413,9 @@ class Counter(_MergeFace):
     kind = Kind.COUNTER
     __slots__ = ()
 
-    async def read(self, *, at_least: int | None = None) -> Reading[int]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> Reading[int]:
         """The count now."""
-        return self.reading_of(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least, cached))
 
     async def increment(self, n: int = 1, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Add `n`, which may be negative."""
@@ -424,9 +431,9 @@ class Map(_MergeFace, Generic[T]):
     def _loaded(self, value: Any) -> Any:
         return {key: self._load(item) for key, item in value.items()}
 
-    async def read(self, *, at_least: int | None = None) -> Reading[dict[str, T]]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> Reading[dict[str, T]]:
         """All keys and values."""
-        return self.reading_of(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least, cached))
 
     async def set(self, key: str, value: T, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Set a key; the last writer wins."""
@@ -443,9 +450,9 @@ class Xml(Region):
     kind = Kind.XML
     __slots__ = ()
 
-    async def read(self, *, at_least: int | None = None) -> Reading[str]:
+    async def read(self, *, at_least: int | None = None, cached: bool = True) -> Reading[str]:
         """The fragment as text."""
-        return self.reading_of(await self._ask(None, at_least))
+        return self.reading_of(await self._ask(None, at_least, cached))
 
 
 REGION_CLASSES: dict[type[Region], Kind] = {

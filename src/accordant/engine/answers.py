@@ -69,8 +69,10 @@ class Answers:
         spec = region_spec(self._state, question.region, question.kind)
         name, key = question.region, question.key
         if spec.kind is Kind.GUARDED or (spec.kind is Kind.GUARDED_MAP and key is not None):
-            return self._field(name if key is None else f"{name}/{key}", spec)
+            return self._of_field(question, spec, self._state.fields.get(question.path, Field()))
         version = self._state.versions.get(name, 0)
+        if version == question.known:
+            return self._unchanged(name, version)
         by, at = self._state.actors.of(version)
         if spec.kind is Kind.GUARDED_MAP:
             value: Any = {one: field.value for one, field in self._state.keys(name).items()}
@@ -82,24 +84,33 @@ class Answers:
 
     def field(self, write: Write) -> ReadAnswer:
         """A guarded field after a write on it."""
-        return self._field(write.path, region_spec(self._state, write.region, write.kind))
+        question = Question(write.region, write.kind, write.key)
+        spec = region_spec(self._state, write.region, write.kind)
+        return self._of_field(question, spec, self._state.fields.get(write.path, Field()))
 
     def durable(self, question: Question, view: DurableView) -> ReadAnswer | None:
         """The answer at the newest durable version, without waiting for what is in flight; None when it is not at hand."""
         spec = region_spec(self._state, question.region, question.kind)
         if spec.kind is Kind.GUARDED or (spec.kind is Kind.GUARDED_MAP and question.key is not None):
             field = view.field(question.path)
-            return None if field is None else self._of_field(question.path, spec, field)
+            return None if field is None else self._of_field(question, spec, field)
+        version = view.version(question.region)
+        if version is not None and version == question.known:
+            return self._unchanged(question.region, version)
         cut = view.region(question.region, spec.kind)
         if cut is None:
             return None
         token = self.token(cut.version)
         return ReadAnswer(cut.value(), token, question.region, cut.by, cut.at, cut.rows, marks=cut.marks)
 
-    def _field(self, path: str, spec: RegionSpec) -> ReadAnswer:
-        return self._of_field(path, spec, self._state.fields.get(path, Field()))
+    def _unchanged(self, name: str, version: int) -> ReadAnswer:
+        by, at = self._state.actors.of(version)
+        return ReadAnswer(None, self.token(version), name, by, at, is_unchanged=True)
 
-    def _of_field(self, path: str, spec: RegionSpec, field: Field) -> ReadAnswer:
+    def _of_field(self, question: Question, spec: RegionSpec, field: Field) -> ReadAnswer:
+        path = question.path
+        if field.version == question.known:
+            return ReadAnswer(None, self.token(field.version), path, field.by, field.at, is_unchanged=True)
         default = spec.rules.default
         value = field.value if field.is_set else (None if default is None else spec.dump(default))
         claim = field.claim

@@ -96,6 +96,13 @@ class DurableView:
         now = self._state.fields.get(path, Field())
         return now if now.version <= self.durable else None
 
+    def version(self, name: str) -> int | None:
+        """A region's newest durable version, when it is known."""
+        found, version = self._regions.get(name), self._state.versions.get(name, 0)
+        if found is not None and found.first > self.durable:
+            return self._cuts[name].version
+        return version if version <= self.durable else None
+
     def region(self, name: str, kind: Kind) -> RegionCut | None:
         """A region at the newest durable version."""
         if kind is Kind.GUARDED:

@@ -280,7 +280,7 @@ def question_to_json(question: Question) -> dict[str, Any]:
         "kind": question.kind.value,
         "key": question.key,
         "at_least": question.at_least,
-    }
+    } | ({} if question.known is None else {"known": question.known})
 
 
 def question_from_json(body: Mapping[str, Any]) -> Question:
@@ -290,7 +290,10 @@ def question_from_json(body: Mapping[str, Any]) -> Question:
         raise _misfit("a question names a region, its kind and perhaps a key")
     if at_least is not None and not _is_int(at_least):
         raise _misfit("at_least is a version")
-    return Question(region, Kind(kind), key, at_least)
+    known = body.get("known")
+    if known is not None and not _is_int(known):
+        raise _misfit("known is a version")
+    return Question(region, Kind(kind), key, at_least, known)
 
 
 def answer_to_json(answer: ReadAnswer) -> dict[str, Any]:
@@ -303,7 +306,9 @@ def answer_to_json(answer: ReadAnswer) -> dict[str, Any]:
         "at": answer.at,
         "entries": None if answer.entries is None else [list(row) for row in answer.entries],
         "claim": None if answer.claim is None else dict(answer.claim),
-    } | ({} if answer.marks is None else {"marks": {ref: list(mark) for ref, mark in answer.marks.items()}})
+        **({} if answer.marks is None else {"marks": {ref: list(mark) for ref, mark in answer.marks.items()}}),
+        **({"unchanged": True} if answer.is_unchanged else {}),
+    }
 
 
 def answer_from_json(body: Any) -> ReadAnswer:
@@ -311,7 +316,8 @@ def answer_from_json(body: Any) -> ReadAnswer:
     match body:
         case {"value": value, "token": token, "path": str(path), "by": by, "at": at, "entries": rows, "claim": claim}:
             entries = None if rows is None else tuple(map(tuple, rows))
-            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim, _marks(body.get("marks")))
+            marks, unchanged = _marks(body.get("marks")), body.get("unchanged") is True
+            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim, marks, unchanged)
     raise _misfit("not an answer")
 
 

@@ -127,12 +127,15 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Read one region (or one key of it). `at_least`: wait until the document has reached that version."""
+    """Read one region (or one key of it). `at_least`: wait until the document has reached that version. `known`: the version that
+    the reader has; when that is the current one the answer says so, and leaves the value out. `is_cached` False: have it all."""
 
     region: str
     kind: Kind
     key: str | None = None
     at_least: int | None = None
+    known: int | None = None
+    is_cached: bool = True
 
     def __post_init__(self) -> None:
         _check_names(self.region, self.key)
@@ -145,7 +148,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """The JSON value of a region at a version. `entries` for logs: [ref, value, version, by, at] each."""
+    """The JSON value of a region at a version. `entries` for logs: [ref, value, version, by, at] each. `marks`: what became of
+    refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out."""
 
     value: Any
     token: Token
@@ -155,6 +159,7 @@ class ReadAnswer:
     entries: tuple[tuple[Any, ...], ...] | None = None
     claim: Mapping[str, Any] | None = None
     marks: Mapping[str, tuple[str, str | None]] | None = None
+    is_unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "CACHE_BYTES_MAX",
     "DERIVED_KEPT",
     "EVENT_PATHS_MAX",
     "EVENT_REFS_MAX",
@@ -66,3 +67,6 @@ TOUCHED_MAX: Final = 4_096
 
 RENDER_CHARS_MIN: Final = 200
 """The smallest budget that a rendered snapshot can keep: its first line, and something to say."""
+
+CACHE_BYTES_MAX: Final = 16 * 2**20
+"""JSON of readings that one websocket handle keeps to be confirmed by version; the one read least recently goes first."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from accordant.document.port import HistoryQuery
+from accordant.sync.client.cache import Cache
 from accordant.sync.client.connection import Connection
 from accordant.sync.client.offline import Offline
 from accordant.sync.client.presence import WebsocketPresence
@@ -46,6 +48,7 @@ class WebsocketPort:
         self._agent = agent
         self._declared = declared
         self._closed = False
+        self._cache = Cache()
 
     @property
     def key(self) -> DocumentKey:
@@ -111,6 +114,14 @@ class WebsocketPort:
         offline = self._away(question.kind)
         if offline is not None and question.at_least is None:
             return self._local(offline, question)
+        welcome = self._connection.session.welcome
+        if welcome is not None and question.is_cached:
+            asked = replace(question, known=self._cache.known(question, welcome.epoch))
+            served = self._cache.served(
+                question, answer_from_json(await self._call(Method.ASK, question_to_json(asked)))
+            )
+            if served is not None:
+                return served
         return answer_from_json(await self._call(Method.ASK, question_to_json(question)))
 
     async def turn(self, question: Question) -> ReadAnswer:
