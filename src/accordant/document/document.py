@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
+from accordant.document.consistency import consistency
 from accordant.document.port import HistoryQuery, Port
 from accordant.document.presence import Presence
 from accordant.document.regions import (
@@ -193,6 +194,13 @@ class Document:
             name = str(conflict.fields.get("path", "")).partition("/")[0]
             spec = self._port.schema.region(name)
             raise (_CLASSES[spec.kind](self._port, spec).fresh(conflict) if spec else conflict) from None
+
+    # -- what it promises -------------------------------------------------------------------------------------
+
+    @staticmethod
+    def consistency() -> str:
+        """The consistency model: what is promised, per region kind, in words and tables (Markdown; `docs/CONSISTENCY.md`)."""
+        return consistency()
 
     # -- one version ------------------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ _LEADING = {
     "claim": ("ttl_s",),
     "renew": ("ttl_s",),
     "compact": ("upto",),
+    "retract": ("ref",),
+    "supersede": ("ref",),
 }
 """Of each operation, the argument that makes an object an envelope."""
 _ABOUT = ("op", "why", "derived_from")

@@ -89,6 +89,9 @@ _ITEMS = {
     "several": {"value": {"items": ["one", "two"], "why": "evidence"}},
     "counter": {"value": {"by": 2}},
     "text": {"value": {"op": "insert", "index": 0, "text": "# Brief\n"}},
+    "taking back": {
+        "value": {"op": "retract", "ref": "findings@10.0", "why": "a mock-up", "value": "Churn was 1.4 %."}
+    },
 }
 
 

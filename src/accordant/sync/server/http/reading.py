@@ -118,6 +118,10 @@ def shown_answer(answer: ReadAnswer, kind: Kind) -> dict[str, Any]:
             dict(zip(names, row, strict=False)) | {"value": value}
             for row, value in zip(answer.entries, answer.value, strict=False)
         ]
+    if answer.marks:
+        shown["marks"] = {
+            ref: {"status": status, "because": because} for ref, (status, because) in answer.marks.items()
+        }
     if answer.claim is not None:
         shown["claim"] = dict(answer.claim)
     return shown

@@ -124,8 +124,10 @@ def _landed(committed: Committed, kind: Kind, target: Target, answer: ReadAnswer
     headers = {}
     if committed.refs and committed.refs[0]:
         shown["refs"] = list(committed.refs[0])
+    if committed.info is not None:
+        shown["retraction"] = dict(committed.info)
     if answer is not None:
-        shown = shown_answer(answer, kind) | {"duplicate": committed.duplicate}
+        shown |= shown_answer(answer, kind) | {"duplicate": committed.duplicate}
         headers["ETag"] = etag_of(answer.token)
     return JSONResponse(shown, headers=headers)
 
