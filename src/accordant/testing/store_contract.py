@@ -15,8 +15,9 @@ from __future__ import annotations
 from accordant.testing.store_contract_history import HISTORY_CHECKS
 from accordant.testing.store_contract_leases import LEASE_CHECKS
 from accordant.testing.store_contract_log import LOG_CHECKS
+from accordant.testing.store_contract_memory import MEMORY_CHECKS
 from accordant.testing.store_subject import DOCUMENT, Check, Subject, raised, run_check, write
 
 __all__ = ["DOCUMENT", "STORE_CHECKS", "Check", "Subject", "raised", "run_check", "write"]
 
-STORE_CHECKS: tuple[Check, ...] = (*LOG_CHECKS, *HISTORY_CHECKS, *LEASE_CHECKS)
+STORE_CHECKS: tuple[Check, ...] = (*LOG_CHECKS, *HISTORY_CHECKS, *MEMORY_CHECKS, *LEASE_CHECKS)

@@ -12,15 +12,20 @@ __all__ = [
     "EVIDENCE_ATTEMPTS",
     "EVIDENCE_ENTRIES_MAX",
     "EVIDENCE_PAGE",
+    "LADDER_BYTES_MAX",
+    "LADDER_RUNGS_MAX",
     "MARKS_MAX",
+    "PINS_PER_DOCUMENT_MAX",
     "READERS_MAX",
     "READ_PATHS_PER_AGENT_MAX",
     "READ_VERSIONS_KEPT",
     "REFS_PER_ENTRY_NAMED_MAX",
     "RENDER_CHARS_MIN",
+    "SIGHTINGS_PER_DOCUMENT_MAX",
     "STALE_NAMED_MAX",
     "SUSPECTS_MAX",
     "TOUCHED_MAX",
+    "TRUNCATE_REST",
 ]
 
 EVENT_PATHS_MAX: Final = 64
@@ -70,3 +75,24 @@ RENDER_CHARS_MIN: Final = 200
 
 CACHE_BYTES_MAX: Final = 16 * 2**20
 """JSON of readings that one websocket handle keeps to be confirmed by version; the one read least recently goes first."""
+
+# -- what is kept ------------------------------------------------------------------------------------------------
+
+LADDER_RUNGS_MAX: Final = 48
+"""Checkpoints of one document: 48 over any length of log leave gaps of about a tenth of their distance from the head.
+Beyond: the one whose loss matters least goes."""
+
+LADDER_BYTES_MAX: Final = 32 * 1_048_576
+"""Bytes of a document's checkpoints, the newest, the first and pinned ones aside, which stay whatever their size. Beyond: as
+above, and an old version takes longer to rebuild."""
+
+PINS_PER_DOCUMENT_MAX: Final = 64
+"""Pinned versions of one document: each holds the whole state, for as long as somebody wants. Beyond: `too_many_pins`."""
+
+SIGHTINGS_PER_DOCUMENT_MAX: Final = 50_000
+"""Who saw which version, remembered per document: about 5 MB. Beyond: those noted first go, and a retraction no longer names
+them."""
+
+TRUNCATE_REST: Final = 4.0
+"""While others write, a truncation rests so many times as long as each of its transactions took: a fifth of the writer's time
+is its own. With nobody else there it does not rest."""

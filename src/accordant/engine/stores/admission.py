@@ -1,4 +1,4 @@
-"""What a commit must be before any store begins to write it: text that encodes, numbers that fit. Pure.
+"""What a commit, or a pin, must be before any store begins to write it: text that encodes, numbers that fit. Pure.
 
 Everything that is wrong with a commit itself is found here, before the transaction, so that inside it only the disk
 can fail.
@@ -13,8 +13,9 @@ from accordant.engine.stores.contract import Commit
 from accordant.types.entries import header_json
 from accordant.types.errors import Invalid
 from accordant.types.limits import ENTRIES_PER_DOCUMENT_MAX
+from accordant.types.memory_limits import PINS_PER_DOCUMENT_MAX
 
-__all__ = ["Admitted", "admit"]
+__all__ = ["Admitted", "admit", "check_pin"]
 
 _INTEGER_END = 2**63
 """What a column of whole numbers can hold."""
@@ -53,3 +54,16 @@ def _checked_header(commit: Commit) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise Invalid(f"the entry's details are not JSON: {error}", code="not_json") from error
     return header
+
+
+def check_pin(document: str, version: int, head: int, others: int) -> None:
+    """Raises `Invalid` for a version that is not there, or when so many others are pinned that this one is too many."""
+    if not 0 <= version <= head:
+        raise Invalid(f"there is no entry {version}: the head is {head}", code="bad_offset", head=head)
+    if others >= PINS_PER_DOCUMENT_MAX:
+        raise Invalid(
+            f"{document} has {PINS_PER_DOCUMENT_MAX} pinned versions already",
+            code="too_many_pins",
+            limit=PINS_PER_DOCUMENT_MAX,
+            hint="unpin one that nobody needs any more",
+        )

@@ -33,7 +33,9 @@ __all__ = [
     "GuardFailed",
     "Lease",
     "Outcome",
+    "Pin",
     "Refused",
+    "Sighting",
     "Store",
     "StoreFenced",
 ]
@@ -110,11 +112,13 @@ Outcome = Appended | GuardFailed | StoreFenced
 
 
 class Compacted(Exception):
-    """`read` was asked for entries that retention has removed: start from the checkpoint at this offset."""
+    """`read` was asked for entries that retention has removed: start from the checkpoint at this offset. `oldest` is that of
+    the oldest checkpoint that the log still continues from: the first version, pins aside, that can be rebuilt."""
 
-    def __init__(self, checkpoint: int) -> None:
+    def __init__(self, checkpoint: int, oldest: int | None = None) -> None:
         super().__init__(f"entries up to {checkpoint} are compacted")
         self.checkpoint = checkpoint
+        self.oldest = checkpoint if oldest is None else oldest
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,28 @@ class Checkpoint:
     offset: int
     hash: bytes
     state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A version that stays rebuildable, who asked for that, and why. `at`: milliseconds, by the store's clock."""
+
+    version: int
+    actor: str
+    why: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Somebody took a snapshot of this version. `paths`: what of it, empty for the whole document."""
+
+    version: int
+    actor: str
+    session: str
+    generation: int
+    at: int
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,15 +257,36 @@ class Store(Protocol):
         embedded store never needs them and yields nothing; `heads` is the poll that bounds staleness."""
 
     async def checkpoint(self, document: str, offset: int, state: bytes) -> None:
-        """Keep the state after `offset`. The newest is what `load` gives; older ones may be dropped, except the
-        first that the log still continues from (the base of the oldest version that can be rebuilt)."""
+        """Keep the state after `offset`. The newest is what `load` gives; of the older ones a ladder stays, denser near the
+        head (`ladder.kept`), always with the first that the log still continues from (the base of the oldest version that
+        can be rebuilt)."""
 
     async def load(self, document: str, upto: int | None = None) -> Checkpoint | None:
-        """The newest checkpoint (with an offset of at most `upto`), or None: then the log starts at 1."""
+        """The newest checkpoint or pinned state (with an offset of at most `upto`), or None: then the log starts at 1."""
 
-    async def truncate(self, document: str, upto: int) -> int:
-        """Drop the update bytes of entries with offset <= `upto` (at most the newest checkpoint); headers, hashes
-        and op ids stay. Returns how many entries gave up their bytes. `read` then raises `Compacted` for them."""
+    async def truncate(self, document: str, upto: int, base: bytes | None = None) -> int:
+        """Drop the update bytes of entries with offset <= `upto` (at most the newest checkpoint); headers, hashes,
+        op ids and pinned states stay. `base`: the state after `upto`, kept as a checkpoint in the transaction that drops the
+        first bytes, so that version `upto` can be rebuilt at any moment. Returns how many entries gave up their bytes. `read`
+        then raises `Compacted` for them. Others' commits go between its transactions."""
+
+    async def pin(self, document: str, version: int, state: bytes, actor: str, why: str) -> None:
+        """Keep the state after `version` until `unpin`, whatever retention drops. A second pin on a version replaces the
+        first. Raises `Invalid`: `bad_offset`, `too_many_pins`."""
+
+    async def unpin(self, document: str, version: int) -> None:
+        """Let retention have that version again. Harmless when it is not pinned."""
+
+    async def pins(self, document: str) -> list[Pin]:
+        """The pinned versions, oldest version first."""
+
+    async def note_sightings(self, document: str, sightings: Sequence[Sighting]) -> None:
+        """Remember who saw what. No part of the chain, may come late; one that is known by all but its time gets the later
+        time. Beyond `SIGHTINGS_PER_DOCUMENT_MAX` those that were noted first go."""
+
+    async def sightings(self, document: str, low: int, high: int, limit: int) -> list[Sighting]:
+        """Who saw versions in [`low`, `high`): the newest version first, of one version the one noted last; at most
+        `limit`."""
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         """The lease with a new, higher epoch, in [`AUTHORITY_ID_MIN`, `AUTHORITY_ID_END`). Raises

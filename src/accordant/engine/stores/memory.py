@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from accordant.engine.stores.admission import Admitted, admit
+from accordant.engine.stores.admission import Admitted, admit, check_pin
 from accordant.engine.stores.audit_index import entry_words, matches, query_words
 from accordant.engine.stores.contract import (
     Appended,
@@ -26,13 +26,17 @@ from accordant.engine.stores.contract import (
     FieldRow,
     Lease,
     Outcome,
+    Pin,
     Refused,
+    Sighting,
 )
 from accordant.engine.stores.judgement import judge
+from accordant.engine.stores.ladder import kept
 from accordant.engine.stores.leases import Claimant, HeldLease, grant, newest_epoch, prolong
 from accordant.types.entries import GENESIS, Entry, content_hash, entry_from
 from accordant.types.errors import Invalid, StoreError
 from accordant.types.limits import QUARANTINE_BYTES_MAX
+from accordant.types.memory_limits import SIGHTINGS_PER_DOCUMENT_MAX
 
 __all__ = ["MemoryStore"]
 
@@ -63,6 +67,8 @@ class _Document:
     refused_whole: deque[int] = field(default_factory=deque)
     refused_bytes: int = 0
     compacted: int = 0
+    pins: dict[int, tuple[Pin, Checkpoint]] = field(default_factory=dict)
+    seen: dict[Sighting, Sighting] = field(default_factory=dict)
 
     @property
     def head(self) -> int:
@@ -71,6 +77,9 @@ class _Document:
     def entry(self, offset: int) -> Entry:
         row = self.rows[offset - 1]
         return entry_from(offset, row.header, row.update, row.hash)
+
+    def checkpoint(self, offset: int, state: bytes) -> Checkpoint:
+        return Checkpoint(offset, self.rows[offset - 1].hash if offset else GENESIS, state)
 
     def landed(self, op_id: str) -> Appended | None:
         offset = self.op_ids.get(op_id)
@@ -164,7 +173,7 @@ class MemoryStore:
         if found is None:
             return []
         if after < found.compacted:
-            raise Compacted(max(found.checkpoints))
+            raise Compacted(max(found.checkpoints), min(at for at in found.checkpoints if at >= found.compacted))
         start = max(after, 0)
         return [found.entry(offset) for offset in range(start + 1, min(start + limit, found.head) + 1)]
 
@@ -184,30 +193,60 @@ class MemoryStore:
         found = self._known(document)
         if not 0 <= offset <= found.head:
             raise Invalid(f"there is no entry {offset}: the head is {found.head}", code="bad_offset", head=found.head)
-        hash_ = found.rows[offset - 1].hash if offset else GENESIS
-        kept = {**found.checkpoints, offset: Checkpoint(offset, hash_, state)}
-        first = min((at for at in kept if at >= found.compacted), default=offset)
-        found.checkpoints = {at: kept[at] for at in {first, max(kept)}}
+        states = {**found.checkpoints, offset: found.checkpoint(offset, state)}
+        sizes = {at: len(one.state) for at, one in states.items()}
+        stay = kept(sizes, found.compacted, offset)
+        found.checkpoints = {at: one for at, one in states.items() if at in stay}
 
     async def load(self, document: str, upto: int | None = None) -> Checkpoint | None:
         found = self._documents.get(document)
         if found is None:
             return None
-        usable = [offset for offset in found.checkpoints if upto is None or offset <= upto]
-        return found.checkpoints[max(usable)] if usable else None
+        states = found.checkpoints | {at: one for at, (_, one) in found.pins.items()}
+        usable = [offset for offset in states if upto is None or offset <= upto]
+        return states[max(usable)] if usable else None
 
-    async def truncate(self, document: str, upto: int) -> int:
+    async def truncate(self, document: str, upto: int, base: bytes | None = None) -> int:
         found = self._documents.get(document)
-        if found is None or not found.checkpoints:
+        if found is None:
             return 0
-        end = min(upto, max(found.checkpoints))
+        if base is not None and found.compacted < upto <= found.head:
+            found.checkpoints[upto] = found.checkpoint(upto, base)
+        end = min(upto, max(found.checkpoints, default=0))
         dropped = 0
         for index in range(found.compacted, end):
             dropped += found.rows[index].update is not None
             found.rows[index].update = None
         found.compacted = max(found.compacted, end)
-        found.checkpoints = {at: kept for at, kept in found.checkpoints.items() if at >= found.compacted}
+        found.checkpoints = {at: one for at, one in found.checkpoints.items() if at >= found.compacted}
         return dropped
+
+    async def pin(self, document: str, version: int, state: bytes, actor: str, why: str) -> None:
+        found = self._known(document)
+        check_pin(document, version, found.head, len(found.pins.keys() - {version}))
+        found.pins[version] = Pin(version, actor, why, self._now_ms()), found.checkpoint(version, state)
+
+    async def unpin(self, document: str, version: int) -> None:
+        if document in self._documents:
+            self._documents[document].pins.pop(version, None)
+
+    async def pins(self, document: str) -> list[Pin]:
+        found = self._documents.get(document)
+        return [] if found is None else [found.pins[version][0] for version in sorted(found.pins)]
+
+    async def note_sightings(self, document: str, sightings: Sequence[Sighting]) -> None:
+        seen = self._known(document).seen
+        for one in sightings:
+            key = replace(one, at=0)
+            known = seen.get(key)
+            seen[key] = one if known is None else replace(one, at=max(one.at, known.at))
+        while len(seen) > SIGHTINGS_PER_DOCUMENT_MAX:
+            del seen[next(iter(seen))]
+
+    async def sightings(self, document: str, low: int, high: int, limit: int) -> list[Sighting]:
+        found = self._documents.get(document)
+        noted = [] if found is None else [one for one in reversed(found.seen.values()) if low <= one.version < high]
+        return sorted(noted, key=lambda one: one.version, reverse=True)[: max(limit, 0)]
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         lease = grant(self._leases.values(), resource, Claimant(holder), self._now_ms(), ttl_s)

@@ -8,12 +8,13 @@ only. It must not know what a document means.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from accordant.engine.stores import sqlite_documents, sqlite_read
+from accordant.engine.stores import sqlite_documents, sqlite_memory, sqlite_read
 from accordant.engine.stores.admission import admit
 from accordant.engine.stores.contract import (
     AuditQuery,
@@ -23,6 +24,8 @@ from accordant.engine.stores.contract import (
     FieldRow,
     Lease,
     Outcome,
+    Pin,
+    Sighting,
     StoreFenced,
 )
 from accordant.engine.stores.process_lock import ProcessLock
@@ -34,6 +37,7 @@ from accordant.engine.stores.sqlite_threads import ReaderThread, WriterThread
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid, StoreError
 from accordant.types.limits import AT_ONCE_BYTES_MAX
+from accordant.types.memory_limits import TRUNCATE_REST
 
 __all__ = ["SqliteStore"]
 
@@ -68,6 +72,8 @@ class SqliteStore:
         self._leases = SqliteLeases(self._lock, self._now_ms)
         self._writer: WriterThread | None = None
         self._reader: ReaderThread | None = None
+        self._writes = 0
+        """How often anything was written: whoever does much in small steps sees whether others wait."""
 
     async def open(self) -> None:
         if self._writer is not None:
@@ -109,6 +115,7 @@ class SqliteStore:
             return None
         if sum(map(_size, commits)) > AT_ONCE_BYTES_MAX:
             return None
+        self._writes += 1
         job = self._writer.at_once(self._commit_work(document, epoch, commits))
         if job is None:
             return None
@@ -149,12 +156,33 @@ class SqliteStore:
     async def load(self, document: str, upto: int | None = None) -> Checkpoint | None:
         return await self._read(lambda sql: sqlite_read.checkpoint_before(sql, document, upto))
 
-    async def truncate(self, document: str, upto: int) -> int:
+    async def truncate(self, document: str, upto: int, base: bytes | None = None) -> int:
         dropped, more = 0, True
         while more:
-            count, more = await self._write(lambda sql: sqlite_documents.truncate_chunk(sql, document, upto))
+            others = self._writes
+            began = time.monotonic()
+            count, more = await self._write(lambda sql: sqlite_documents.truncate_chunk(sql, document, upto, base))
             dropped += count
+            if more and self._writes > others + 1:  # somebody else writes: most of the time is theirs
+                await asyncio.sleep((time.monotonic() - began) * TRUNCATE_REST)
         return dropped
+
+    async def pin(self, document: str, version: int, state: bytes, actor: str, why: str) -> None:
+        wanted = Pin(version, actor, why, self._now_ms())
+        await self._write(lambda sql: sqlite_memory.pin(sql, document, wanted, state))
+
+    async def unpin(self, document: str, version: int) -> None:
+        await self._write(lambda sql: sqlite_memory.unpin(sql, document, version))
+
+    async def pins(self, document: str) -> list[Pin]:
+        return await self._read(lambda sql: sqlite_memory.pins(sql, document))
+
+    async def note_sightings(self, document: str, sightings: Sequence[Sighting]) -> None:
+        noted = list(sightings)
+        await self._write(lambda sql: sqlite_memory.note_sightings(sql, document, noted))
+
+    async def sightings(self, document: str, low: int, high: int, limit: int) -> list[Sighting]:
+        return await self._read(lambda sql: sqlite_memory.sightings(sql, document, low, high, limit))
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         return await self._write(lambda sql: self._leases.acquire(sql, resource, holder, ttl_s))
@@ -174,6 +202,7 @@ class SqliteStore:
     async def _write(self, work: Callable[[Connection], T]) -> T:
         if self._writer is None:
             raise self._not_open()
+        self._writes += 1
         return await self._writer.submit(work)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:

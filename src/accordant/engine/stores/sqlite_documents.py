@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from accordant.engine.stores.contract import DocumentInfo
+from accordant.engine.stores.ladder import kept
 from accordant.engine.stores.sqlite_commit import unknown_document
 from accordant.engine.stores.sqlite_database import Connection, every, first, whole_number
 from accordant.engine.stores.sqlite_schema import entry_id
@@ -40,32 +41,28 @@ def create(connection: Connection, document: str, incarnation: str, now_ms: int)
 
 
 def save_checkpoint(connection: Connection, document: str, offset: int, state: bytes) -> None:
-    """Keep it, and of the others only the newest and the first that can still be built upon."""
+    """Keep it, and of the others what the ladder keeps."""
     number, head, compacted = _document(connection, document)
     if not 0 <= offset <= head:
         raise Invalid(f"there is no entry {offset}: the head is {head}", code="bad_offset", head=head)
-    hash_ = GENESIS
-    if offset:
-        hash_ = connection.execute("select hash from entries where id = ?", (entry_id(number, offset),)).get
-    connection.execute(
-        "insert into checkpoints(document, offset, hash, state) values(?, ?, ?, ?)"
-        " on conflict(document, offset) do update set hash = excluded.hash, state = excluded.state",
-        (number, offset, hash_, state),
-    )
-    connection.execute(
-        "delete from checkpoints where document = :number"
-        " and offset <> (select max(offset) from checkpoints where document = :number)"
-        " and offset <> (select min(offset) from checkpoints where document = :number and offset >= :compacted)",
-        {"number": number, "compacted": compacted},
-    )
+    _insert_checkpoint(connection, number, offset, state)
+    rows = every(connection, "select offset, length(state) from checkpoints where document = ?", (number,))
+    sizes: dict[int, int] = dict(rows)
+    gone = [(number, other) for other in sizes.keys() - kept(sizes, compacted, offset)]
+    connection.executemany("delete from checkpoints where document = ? and offset = ?", gone)
 
 
-def truncate_chunk(connection: Connection, document: str, upto: int) -> tuple[int, bool]:
-    """The next entries give up their bytes, leaving their digest to the chain: how many did, and whether more wait."""
-    row = first(connection, "select id, compacted from documents where key = ?", (document,))
+def truncate_chunk(connection: Connection, document: str, upto: int, base: bytes | None = None) -> tuple[int, bool]:
+    """The next entries give up their bytes, leaving their digest to the chain: how many did, and whether more wait.
+
+    The base goes in with every chunk that still needs it: a checkpoint saved in between may have thinned it out.
+    """
+    row = first(connection, "select id, head, compacted from documents where key = ?", (document,))
     if row is None:
         return 0, False
-    number, compacted = row
+    number, head, compacted = row
+    if base is not None and compacted < upto <= head:
+        _insert_checkpoint(connection, number, upto, base)
     newest = whole_number(connection, "select max(offset) from checkpoints where document = ?", (number,))
     end = min(upto, newest)
     chunk_end = min(end, compacted + TRUNCATE_CHUNK)
@@ -82,6 +79,17 @@ def truncate_chunk(connection: Connection, document: str, upto: int) -> tuple[in
     connection.execute("update documents set compacted = ? where id = ?", (chunk_end, number))
     connection.execute("delete from checkpoints where document = ? and offset < ?", (number, chunk_end))
     return len(bodies), chunk_end < end
+
+
+def _insert_checkpoint(connection: Connection, number: int, offset: int, state: bytes) -> None:
+    hash_ = GENESIS
+    if offset:
+        hash_ = connection.execute("select hash from entries where id = ?", (entry_id(number, offset),)).get
+    connection.execute(
+        "insert into checkpoints(document, offset, hash, state) values(?, ?, ?, ?)"
+        " on conflict(document, offset) do update set hash = excluded.hash, state = excluded.state",
+        (number, offset, hash_, state),
+    )
 
 
 def _document(connection: Connection, document: str) -> tuple[int, int, int]:

@@ -51,7 +51,8 @@ def read_entries(connection: Connection, document: str, after: int, limit: int) 
         newest = _newest_checkpoint(connection, number)
         if newest < compacted:  # nothing to start from: entries were dropped that no checkpoint covers
             raise _damaged(document, after + 1)
-        raise Compacted(newest)
+        oldest = "select min(offset) from checkpoints where document = ? and offset >= ?"
+        raise Compacted(newest, whole_number(connection, oldest, (number, compacted)))
     last = min(head, after + max(limit, 0))
     if last <= after:
         return []
@@ -78,14 +79,26 @@ def heads(connection: Connection, names: Sequence[str]) -> dict[str, int]:
 
 
 def checkpoint_before(connection: Connection, document: str, upto: int | None) -> Checkpoint | None:
-    """The newest checkpoint at or before an offset."""
-    row = first(
+    """The newest checkpoint or pinned state at or before an offset."""
+    found = [
+        row
+        for table, column in (("checkpoints", "offset"), ("pins", "version"))
+        if (row := _state_before(connection, table, column, document, upto)) is not None
+    ]
+    return Checkpoint(*max(found, key=lambda row: row[0])) if found else None
+
+
+def _state_before(
+    connection: Connection, table: str, column: str, document: str, upto: int | None
+) -> tuple[Any, ...] | None:
+    if first(connection, "select 1 from sqlite_schema where name = ?", (table,)) is None:
+        return None  # an older file, opened by a reader
+    return first(
         connection,
-        "select c.offset, c.hash, c.state from checkpoints c join documents d on d.id = c.document"
-        " where d.key = ? and c.offset <= coalesce(?, d.head) order by c.offset desc limit 1",
+        f"select c.{column}, c.hash, c.state from {table} c join documents d on d.id = c.document"
+        f" where d.key = ? and c.{column} <= coalesce(?, d.head) order by c.{column} desc limit 1",
         (document, upto),
     )
-    return None if row is None else Checkpoint(*row)
 
 
 def audit(connection: Connection, query: AuditQuery) -> list[Entry]:

@@ -9,6 +9,7 @@ before it believes a hash.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from accordant.engine.stores.sqlite_database import Connection, use_wal
@@ -77,6 +78,31 @@ create table leases(
 ) strict, without rowid;
 """
 
+_LATER_TABLES = """
+create table if not exists pins(
+    document integer not null,
+    version integer not null,
+    actor text not null,
+    why text not null,
+    at integer not null,
+    hash blob not null,
+    state blob not null,
+    unique(document, version)
+) strict;
+create table if not exists sightings(
+    id integer primary key,                     -- document << 40 | number, in the order of noting
+    version integer not null,
+    actor text not null,
+    session text not null,
+    generation integer not null,
+    paths text not null,
+    at integer not null
+) strict;
+create unique index if not exists sightings_once
+    on sightings(id >> 40, version, actor, session, generation, paths);
+"""
+"""Added to a file when it is opened for writing. An older release leaves them alone, so the format stays the same."""
+
 
 def prepare(connection: Connection, path: str) -> None:
     """Make the file ours: create the tables in an empty one, refuse a stranger's or a newer one before changing
@@ -86,14 +112,23 @@ def prepare(connection: Connection, path: str) -> None:
         _create(connection, path)
     else:
         use_wal(connection)
+    if connection.execute("select 1 from sqlite_schema where name = 'sightings_once'").get is None:
+        _in_transaction(connection, lambda: connection.execute(_LATER_TABLES))
 
 
 def _create(connection: Connection, path: str) -> None:
+    def create() -> None:
+        if _is_new(connection, path):  # another process may have been faster
+            connection.execute(_TABLES + _LATER_TABLES)
+            connection.execute(f"pragma application_id = {_APPLICATION_ID}; pragma user_version = {FORMAT}")
+
+    _in_transaction(connection, create)
+
+
+def _in_transaction(connection: Connection, work: Callable[[], object]) -> None:
     connection.execute("begin immediate")
     try:
-        if _is_new(connection, path):  # another process may have been faster
-            connection.execute(_TABLES)
-            connection.execute(f"pragma application_id = {_APPLICATION_ID}; pragma user_version = {FORMAT}")
+        work()
     except BaseException:
         connection.execute("rollback")
         raise
