@@ -105,6 +105,8 @@ async def test_a_diamond_and_a_cycle_end(kind: str, tmp_path: Path) -> None:
         done = await doc.retract(a)
         assert set(done.suspects) == {b1, b2, Ref(c.refs[0][0]), back, again}
         assert len(done.suspects) == 5
+        [entry] = await doc.history(kind="retraction")
+        assert [op.path for op in entry.ops] == ["findings", "conclusions", "report", "questions"]
 
 
 @worlds
@@ -289,3 +291,47 @@ async def test_without_a_schema_too() -> None:
         await doc.retract(value, correction="good")
         assert (await doc.log("notes").read()).value == ["one", "two"]
         assert (await doc.guarded("status").read()).value == "good"
+
+
+@worlds
+@in_loop
+async def test_who_had_read_it_while_it_held(kind: str, tmp_path: Path) -> None:
+    """Named are readers of the value in question, by reading or by snapshot: not of what was there before or after it, nor of
+    another key."""
+    async with world(kind, tmp_path / "a.db") as w:
+        doc = await w.open(Brief, "web")
+        early, reader, snapper, late, beside = [
+            await w.open(Brief, name) for name in ("early", "reader", "snapper", "late", "beside")
+        ]
+        await early.findings.read()
+        await early.tasks.read("seven")
+        await early.snapshot()
+        item = await doc.findings.append("wrong")
+        wrong = await doc.tasks.commit("seven", 7, expect=await doc.tasks.read("seven"))
+        await doc.tasks.commit("eight", 8, expect=await doc.tasks.read("eight"))
+        await reader.tasks.read("seven")
+        await reader.findings.read()
+        snap = await snapper.snapshot()
+        assert snap["tasks/seven"].ref == wrong.ref
+        await (await beside.snapshot("draft")).draft.read()
+        await beside.tasks.read("eight")
+        await doc.tasks.commit("seven", 77, expect=wrong)
+        await late.tasks.read("seven")
+        assert set((await doc.retract(wrong.ref)).readers[wrong.ref]) == {"reader", "snapper"}
+        await late.tasks.read()
+        assert set((await doc.retract(item)).readers[item]) == {"reader", "snapper"}
+
+
+@worlds
+@in_loop
+async def test_what_was_made_from_a_snapshot_or_from_one_key(kind: str, tmp_path: Path) -> None:
+    """A snapshot holds everything in it; a key is not its neighbour; a compaction is made from what it folds."""
+    async with world(kind, tmp_path / "a.db") as w:
+        doc = await w.open(Brief, "web")
+        wrong = await doc.tasks.commit("seven", 7, expect=await doc.tasks.read("seven"))
+        right = await doc.tasks.commit("eight", 8, expect=await doc.tasks.read("eight"))
+        from_seven = await doc.findings.append("seven", derived_from=wrong)
+        await doc.findings.append("eight", derived_from=right)
+        from_all = await doc.conclusions.append("all", derived_from=await doc.snapshot())
+        from_map = await doc.report.append("tasks", derived_from=await doc.tasks.read())
+        assert set((await doc.retract(wrong)).suspects) == {from_seven, from_all, from_map}
