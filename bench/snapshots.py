@@ -69,6 +69,16 @@ async def latencies(read: Callable[[], Awaitable[Any]], count: int) -> list[floa
     return times
 
 
+async def write_until(stop: asyncio.Event, page: Page) -> int:
+    """Writes without a pause; returns how many landed."""
+    written = 0
+    while not stop.is_set():
+        await page.status.update(lambda old: old + 1)
+        await page.draft.append("y")
+        written += 2
+    return written
+
+
 async def beside(path: Path, durability: Literal["fsync", "process"], count: int) -> list[Row]:
     rows: list[Row] = []
     async with Engine(path, durability=durability) as engine:
@@ -86,19 +96,11 @@ async def beside(path: Path, durability: Literal["fsync", "process"], count: int
         }
         for name, read in reads.items():
             alone = await latencies(read, count)
-            written, stop = 0, asyncio.Event()
-
-            async def write() -> None:
-                nonlocal written
-                while not stop.is_set():
-                    await writer.status.update(lambda old: old + 1)
-                    await writer.draft.append("y")
-                    written += 2
-
-            writing = asyncio.create_task(write())
+            stop = asyncio.Event()
+            writing = asyncio.create_task(write_until(stop, writer))
             busy = await latencies(read, count)
             stop.set()
-            await writing
+            written = await writing
             rows.append(
                 {
                     "read": name,

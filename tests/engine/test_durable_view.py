@@ -82,7 +82,8 @@ async def test_a_reader_does_not_wait_for_a_write_and_does_not_see_it() -> None:
         before, snap = await _everything(reader), await reader.snapshot()
         async with doc.transaction() as tx:
             await tx.findings.append("also")
-        before[3] = await reader.findings.read()
+        for _ in range(2):  # who reads a version of a log first is given it; from the second on it is kept
+            before[3] = await reader.findings.read()
         seen = await doc.account.read(), await doc.tasks.read("a")
         writing = await _in_flight(
             store,

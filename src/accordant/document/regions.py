@@ -320,10 +320,11 @@ class Log(_MergeFace, Generic[T]):
         """The items with their refs."""
         value = self._loaded(answer.value)
         rows, marks, token = answer.entries or (), answer.marks or {}, answer.token
-        entries = tuple(
-            LogItem(Ref(ref), item, version, by, at, *_mark(marks, ref))
-            for item, (ref, version, by, at) in zip(value, rows, strict=False)
-        )
+        items = zip(value, rows, strict=False)
+        if marks:
+            entries = tuple(LogItem(Ref(ref), item, v, by, at, *_mark(marks, ref)) for item, (ref, v, by, at) in items)
+        else:
+            entries = tuple(LogItem(Ref(ref), item, v, by, at) for item, (ref, v, by, at) in items)
         return LogReading(value, token.version, token, answer.path, answer.by, answer.at, entries, marks=marks)
 
     async def append(self, item: T, *, why: str | None = None, derived_from: Readings = ()) -> Ref:
@@ -360,8 +361,6 @@ class Log(_MergeFace, Generic[T]):
 
 def _mark(marks: Mapping[str, tuple[str, str | None]], ref: str) -> tuple[str, str | None]:
     """What became of an item; one without a mark of its own has that of the entry that brought it."""
-    if not marks:
-        return CURRENT, None
     return marks.get(ref) or marks.get(ref.rpartition(".")[0]) or (CURRENT, None)
 
 

@@ -97,6 +97,8 @@ class Answers:
         version = view.version(question.region)
         if version is not None and version == question.known:
             return self._unchanged(question.region, version)
+        if view.is_first_read(question.region, spec.kind):
+            return self.answer(question)
         cut = view.region(question.region, spec.kind)
         if cut is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accordant.engine import grants
-from accordant.engine.answers import Answers
+from accordant.engine.answers import Answers, OrderLost
 from accordant.engine.durable_view import DurableView, region_cut
 from accordant.engine.readership import Readership
 from accordant.engine.sessions import Session, Sessions
@@ -52,7 +52,7 @@ class Asking:
             return None
         try:
             answer = self.answers(session).durable(question, self._view)
-        except Invalid:
+        except (Invalid, OrderLost):
             return None
         return None if answer is None else self._noted(session, answer)
 

@@ -40,6 +40,7 @@ class DurableView:
         self._cuts: dict[str, RegionCut] = {}
         self._fields: dict[str, _Touched] = {}
         self._regions: dict[str, _Touched] = {}
+        self._read: dict[str, int] = {}
         self._all_until = 0
 
     # -- before a change ----------------------------------------------------------------------------------------
@@ -102,6 +103,16 @@ class DurableView:
         if found is not None and found.first > self.durable:
             return self._cuts[name].version
         return version if version <= self.durable else None
+
+    def is_first_read(self, name: str, kind: Kind) -> bool:
+        """Whether nobody has read this version, and it is the live one: a cut, which costs about a read, would be made for nobody
+        yet. A text's costs nothing."""
+        version = self._state.versions.get(name, 0)
+        if kind in (Kind.TEXT, Kind.XML, Kind.COUNTER) or version > self.durable or self._read.get(name) == version:
+            return False
+        self._read[name] = version
+        kept = self._cuts.get(name)
+        return kept is None or kept.version != version
 
     def region(self, name: str, kind: Kind) -> RegionCut | None:
         """A region at the newest durable version."""
