@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from accordant.engine.stores.contract import (
@@ -112,9 +113,62 @@ async def quarantine_keeps_what_was_refused(subject: Subject) -> None:
     assert len({row["sha256"] for row in rows}) == 6
 
 
+async def entries_are_picked_by_offset(subject: Subject) -> None:
+    """Asked-for entries come once each in offset order, compacted ones without their bytes, unknown ones not at all."""
+    epoch = await subject.begin()
+    store = subject.store
+    await store.commit(DOCUMENT, epoch, [write(offset) for offset in range(1, 8)])
+    await store.checkpoint(DOCUMENT, 2, b"state")
+    await store.truncate(DOCUMENT, 2)
+    picked = await store.pick(DOCUMENT, [6, 2, 99, 6, 0, -1, 3])
+    assert [entry.offset for entry in picked] == [2, 3, 6]
+    assert [entry.update for entry in picked] == [None, b"update 3", b"update 6"]
+    assert picked == [
+        one for one in await store.audit(AuditQuery(DOCUMENT, oldest_first=True)) if one.offset in (2, 3, 6)
+    ]
+    assert await store.pick(DOCUMENT, []) == []
+    assert await store.pick("acme/task/q3/nowhere", [1]) == []
+
+
+async def a_text_is_found_wherever_it_was_recorded(subject: Subject) -> None:
+    """In an operation's detail or an update's bytes, quotes and umlauts included; not in reasons, names or compacted bytes."""
+    epoch = await subject.begin()
+    store = subject.store
+    odd = 'a "quoted" \\ line\nand Ünïcode 😀'
+    number = b"\x7b" + struct.pack(">d", 4.1)
+    commits = [
+        write(1, update=b"..needle.."),
+        write(2, why="needle", actor="needle", session="needle", update=None),
+        write(3, ops=(OpRecord("draft", "append", None, None, {"inserted": odd}),), update=None),
+        write(4, ops=(OpRecord("rate", "commit", None, None, {"value": {"deep": ["a needle", 4.1]}}),), update=None),
+        write(5, update=b".." + odd.encode()),
+        write(6, update=b".." + number),
+        write(7, ops=(), info={"code": "needle"}, update=None),
+        write(8, update=b"a needle"),
+    ]
+    await store.commit(DOCUMENT, epoch, commits)
+
+    async def found(text: str, **limits: int) -> list[int]:
+        return [entry.offset for entry in await store.search(DOCUMENT, text, **limits)]
+
+    assert await found("needle") == [8, 4, 1]
+    assert await found("needle", limit=2) == [8, 4]
+    assert await found("needle", before=8, limit=1) == [4]
+    assert await found("needle", before=1) == []
+    assert await found(odd) == [5, 3]
+    assert await found("4.1") == [6, 4]
+    assert await found("") == await found("nowhere") == await found("needle", limit=0) == []
+    assert await store.search("acme/task/q3/nowhere", "needle") == []
+    await store.checkpoint(DOCUMENT, 4, b"state")
+    await store.truncate(DOCUMENT, 4)
+    assert await found("needle") == [8, 4], "its header is searched still"
+
+
 HISTORY_CHECKS: tuple[Check, ...] = (
     a_checkpoint_is_the_newest_state,
     truncation_keeps_what_happened,
     audit_answers_every_question,
     quarantine_keeps_what_was_refused,
+    entries_are_picked_by_offset,
+    a_text_is_found_wherever_it_was_recorded,
 )

@@ -15,12 +15,14 @@ __all__ = [
     "LADDER_BYTES_MAX",
     "LADDER_RUNGS_MAX",
     "MARKS_MAX",
+    "PICK_SLICE",
     "PINS_PER_DOCUMENT_MAX",
     "READERS_MAX",
     "READ_PATHS_PER_AGENT_MAX",
     "READ_VERSIONS_KEPT",
     "REFS_PER_ENTRY_NAMED_MAX",
     "RENDER_CHARS_MIN",
+    "SEARCH_SLICE",
     "SIGHTINGS_PER_DOCUMENT_MAX",
     "STALE_NAMED_MAX",
     "SUSPECTS_MAX",
@@ -96,3 +98,9 @@ them."""
 TRUNCATE_REST: Final = 4.0
 """While others write, a truncation rests so many times as long as each of its transactions took: a fifth of the writer's time
 is its own. With nobody else there it does not rest."""
+
+PICK_SLICE: Final = 1_000
+"""Entries that are picked in one turn of a store's reader; more take several turns, so that other readers come in between."""
+
+SEARCH_SLICE: Final = 100_000
+"""Entries that are searched for a text in one turn of a store's reader: about 50 ms. Others come in between."""

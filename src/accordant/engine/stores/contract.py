@@ -302,5 +302,13 @@ class Store(Protocol):
     async def audit(self, query: AuditQuery) -> list[Entry]:
         """Entries that match, by index, never by a walk over the whole log."""
 
+    async def pick(self, document: str, offsets: Sequence[int]) -> list[Entry]:
+        """The entries at these offsets, each once, in offset order, verified as `audit` verifies; those the log does not have
+        are left out. Compacted ones come without their updates."""
+
+    async def search(self, document: str, text: str, before: int | None = None, limit: int = 100) -> list[Entry]:
+        """Entries whose recorded content holds this text (`text_search.records`), newest first, at most `limit`, with offsets
+        below `before`. Of a compacted entry its header alone is searched. An empty text is in none."""
+
     async def quarantine(self, document: str) -> list[Mapping[str, Any]]:
         """What was refused: {offset, at, peer, reason, size, sha256, update (bytes or None when it made room)}."""

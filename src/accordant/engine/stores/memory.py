@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from accordant.engine.stores.admission import Admitted, admit, check_pin
@@ -33,6 +34,7 @@ from accordant.engine.stores.contract import (
 from accordant.engine.stores.judgement import judge
 from accordant.engine.stores.ladder import kept
 from accordant.engine.stores.leases import Claimant, HeldLease, grant, newest_epoch, prolong
+from accordant.engine.stores.text_search import records
 from accordant.types.entries import GENESIS, Entry, content_hash, entry_from
 from accordant.types.errors import Invalid, StoreError
 from accordant.types.limits import QUARANTINE_BYTES_MAX
@@ -277,6 +279,20 @@ class MemoryStore:
             if matches(query, entry := found.entry(offset)):
                 listed.append(entry)
         return listed
+
+    async def pick(self, document: str, offsets: Sequence[int]) -> list[Entry]:
+        found = self._documents.get(document)
+        if found is None:
+            return []
+        return [found.entry(offset) for offset in sorted(set(offsets)) if 0 < offset <= found.head]
+
+    async def search(self, document: str, text: str, before: int | None = None, limit: int = 100) -> list[Entry]:
+        found = self._documents.get(document)
+        if found is None or not text:
+            return []
+        last = found.head if before is None else min(found.head, before - 1)
+        matching = (entry for offset in range(last, 0, -1) if records(entry := found.entry(offset), text))
+        return list(islice(matching, max(limit, 0)))
 
     async def quarantine(self, document: str) -> list[Mapping[str, Any]]:
         found = self._documents.get(document)

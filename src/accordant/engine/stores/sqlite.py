@@ -12,9 +12,10 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
-from accordant.engine.stores import sqlite_documents, sqlite_memory, sqlite_read
+from accordant.engine.stores import sqlite_documents, sqlite_memory, sqlite_read, sqlite_search
 from accordant.engine.stores.admission import admit
 from accordant.engine.stores.contract import (
     AuditQuery,
@@ -37,7 +38,7 @@ from accordant.engine.stores.sqlite_threads import ReaderThread, WriterThread
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid, StoreError
 from accordant.types.limits import AT_ONCE_BYTES_MAX
-from accordant.types.memory_limits import TRUNCATE_REST
+from accordant.types.memory_limits import PICK_SLICE, TRUNCATE_REST
 
 __all__ = ["SqliteStore"]
 
@@ -195,6 +196,24 @@ class SqliteStore:
 
     async def audit(self, query: AuditQuery) -> list[Entry]:
         return await self._read(lambda sql: sqlite_read.audit(sql, query))
+
+    async def pick(self, document: str, offsets: Sequence[int]) -> list[Entry]:
+        wanted, picked = sorted(set(offsets)), list[Entry]()
+        for start in range(0, len(wanted), PICK_SLICE):
+            some = wanted[start : start + PICK_SLICE]
+            picked += await self._read(partial(sqlite_search.pick, document=document, offsets=some))
+        return picked
+
+    async def search(self, document: str, text: str, before: int | None = None, limit: int = 100) -> list[Entry]:
+        found: list[Entry] = []
+        while text and (before is None or before > 1) and len(found) < limit:
+            page, before = await self._read(
+                partial(
+                    sqlite_search.search_slice, document=document, text=text, before=before, limit=limit - len(found)
+                )
+            )
+            found += page
+        return found
 
     async def quarantine(self, document: str) -> list[Mapping[str, Any]]:
         return await self._read(lambda sql: sqlite_read.quarantine(sql, document))

@@ -16,7 +16,7 @@ from accordant.engine.stores.sqlite_schema import entry_id, offset_of, word_hash
 from accordant.types.entries import GENESIS, Entry, content_hash, entry_from
 from accordant.types.errors import StoreError
 
-__all__ = ["audit", "checkpoint_before", "documents", "field_rows", "heads", "quarantine", "read_entries"]
+__all__ = ["audit", "checkpoint_before", "documents", "entry_at", "field_rows", "heads", "quarantine", "read_entries"]
 
 _INFO = "select key, incarnation, head, head_hash, created_at from documents"
 
@@ -110,7 +110,7 @@ def audit(connection: Connection, query: AuditQuery) -> list[Entry]:
     for offset in _candidates(connection, number, query):
         if len(listed) >= query.limit:
             break
-        if matches(query, entry := _entry_at(connection, query.document, number, offset)):
+        if matches(query, entry := entry_at(connection, query.document, number, offset)):
             listed.append(entry)
     return listed
 
@@ -178,7 +178,7 @@ def _verified_run(connection: Connection, document: str, number: int, after: int
     return entries
 
 
-def _entry_at(connection: Connection, document: str, number: int, offset: int) -> Entry:
+def entry_at(connection: Connection, document: str, number: int, offset: int) -> Entry:
     """One entry, verified against the one before it."""
     try:
         row = first(
