@@ -270,10 +270,17 @@ async def test_marks_outlive_the_process(tmp_path: Path) -> None:
         doc, critic = await w.open(Brief, "web"), await w.open(Brief, "critic")
         a = await doc.findings.append("a")
         b = await critic.conclusions.append("b", derived_from=await critic.findings.read())
+        await (await w.open(Brief, "snapper")).snapshot()
+        await (await w.open(Brief, "drafter")).snapshot("draft")
+        await (await w.open(Brief, "historian")).at(doc.version)
     async with world("sqlite", path) as w:
         doc = await w.open(Brief, "web")
         done = await doc.retract(a)
-        assert (done.suspects, done.readers) == ((b,), {a: ("critic",)})
+        assert done.suspects == (b,)
+        assert {ref: set(names) for ref, names in done.readers.items()} == {
+            a: {"critic", "snapper", "historian"},
+            b: {"snapper", "historian"},
+        }
     async with world("sqlite", path) as w:
         doc = await w.open(Brief, "web")
         assert (await doc.findings.read()).entries[0].status == "retracted"

@@ -76,7 +76,13 @@ class Asking:
     def _cut(self, session: Session, regions: dict[str, RegionCut], names: frozenset[str] | None, version: int) -> Cut:
         mine = {name: one for name, one in regions.items() if session.grant.permits(READ, name)}
         is_whole = names is None and len(mine) == len(regions)
-        for path, read in [(WHOLE, version)] if is_whole else [(name, one.version) for name, one in mine.items()]:
-            self._readership.note(session.agent, path, read)
         at = self._state.actors.of(version)[1]
-        return Cut(version, at, self._epoch, self._incarnation, session.generation, mine, is_whole)
+        cut = Cut(version, at, self._epoch, self._incarnation, session.generation, mine, is_whole)
+        self.saw(session.agent, cut)
+        return cut
+
+    def saw(self, agent: str, cut: Cut) -> None:
+        """Note who has read what is in a cut."""
+        regions = [(name, one.version) for name, one in cut.regions.items()]
+        for path, version in [(WHOLE, cut.version)] if cut.is_whole else regions:
+            self._readership.note(agent, path, version)

@@ -24,6 +24,8 @@ __all__ = [
     "RENDER_CHARS_MIN",
     "SEARCH_SLICE",
     "SIGHTINGS_PER_DOCUMENT_MAX",
+    "SIGHTINGS_SOON_S",
+    "SIGHTINGS_WAITING_MAX",
     "STALE_NAMED_MAX",
     "SUSPECTS_MAX",
     "TOUCHED_MAX",
@@ -104,3 +106,9 @@ PICK_SLICE: Final = 1_000
 
 SEARCH_SLICE: Final = 100_000
 """Entries that are searched for a text in one turn of a store's reader: about 50 ms. Others come in between."""
+
+SIGHTINGS_SOON_S: Final = 0.2
+"""How long a snapshot's sighting waits for company on its way to the store."""
+
+SIGHTINGS_WAITING_MAX: Final = 20_000
+"""Sightings that wait for the store; beyond it the oldest are let go, which is logged."""

@@ -133,6 +133,7 @@ class Engine:
                 logger.error("while closing: %s", error)  # what was acknowledged is in the log, and a lease runs out
         finally:
             self._hosts.clear()
+            await self._replays.sightings.close()
             await self._store.close()
 
     async def _release(self, held: _Held) -> None:

@@ -63,6 +63,7 @@ class _Search:
         while waiting:
             ref = waiting.popleft()
             until = self.until[ref] = await self._until(ref)
+            await self._see(ref, until)
             for basis in (ref.region, WHOLE):
                 after = ref.version
                 while after < self.head:
@@ -88,6 +89,15 @@ class _Search:
             fresh = fresh[: SUSPECTS_MAX - len(self.suspects)]
         self.suspects |= {str(made): str(ref) for made in fresh}
         return fresh
+
+    async def _see(self, ref: Ref, until: int | None) -> None:
+        """Who took a snapshot that held it."""
+        end = self.head + 1 if until is None else until
+        seen = await self.store.sightings(self.key, ref.version, end, EVIDENCE_ENTRIES_MAX)
+        for one in seen:
+            if not one.paths or ref.region in one.paths:
+                self.readers.setdefault(str(ref), {})[one.actor] = None
+        self.is_truncated |= len(seen) == EVIDENCE_ENTRIES_MAX
 
     async def _page(self, query: AuditQuery) -> list[Entry]:
         return await self.store.audit(replace(query, before=self.head + 1, limit=EVIDENCE_PAGE, oldest_first=True))

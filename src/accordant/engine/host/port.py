@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from accordant.engine.durable_view import cut_of
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.embedded_presence import EmbeddedPresence
 from accordant.engine.host.evidence import gather
-from accordant.engine.stores.contract import AuditQuery, Store
+from accordant.engine.stores.contract import AuditQuery, Sighting, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
@@ -161,6 +162,7 @@ class EmbeddedPort:
         def is_replaced(one: Ref) -> bool:
             return one.path in state.fields or (one.key is not None and kinds.get(one.region) is Kind.MAP)
 
+        await self._host.replays.sightings.flush()
         return await gather(self._store, self._key.path, ref, self._host.durable_head, is_replaced)
 
     async def merge(self, update: bytes, op_id: str, why: str | None) -> int:
@@ -186,8 +188,14 @@ class EmbeddedPort:
             asking, now = peeking
             cut = asking.peek_cut(self._joined.session, regions, now)
         if cut is None:
-            taken: Cut = await self._host.call(TakeCut(self._joined.session, regions))
-            return taken
+            cut = await self._host.call(TakeCut(self._joined.session, regions))
+        return self._seen(cut)
+
+    def _seen(self, cut: Cut) -> Cut:
+        """Note who has seen which version."""
+        paths, joined = () if cut.is_whole else tuple(sorted(cut.regions)), self._joined
+        sighting = Sighting(cut.version, self._agent, joined.session, joined.generation, int(time.time() * 1000), paths)
+        self._host.replays.sightings.note(self._key.path, sighting)
         return cut
 
     async def _old(self, regions: frozenset[str] | None, at: int) -> Cut:
@@ -197,7 +205,9 @@ class EmbeddedPort:
         )
         if not self._lives():
             raise Fenced("this session has ended: its generation was fenced, replaced, closed or ran out")
-        return grants.readable_cut(cut, regions, self._grant)
+        cut = grants.readable_cut(cut, regions, self._grant)
+        self._host.machine.asking.saw(self._agent, cut)
+        return self._seen(cut)
 
     async def close(self) -> None:
         """End the session."""

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from accordant.engine.crdt import ReplicaBroken
+from accordant.engine.host.sightings import Sightings
 from accordant.engine.outline import outline
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Checkpoint, Compacted, Store
@@ -29,10 +30,11 @@ CHUNK = 500
 
 
 class Replays:
-    """The replays of one engine: few at once, because they share the processor with the documents."""
+    """The replays of one engine: few at once, because they share the processor with the documents. `sightings`: who saw what."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.sightings = Sightings(store)
         self._turns = asyncio.Semaphore(REPLAYS_AT_ONCE_MAX)
 
     async def outline(self, key: str, version: int) -> dict[str, Any]:
