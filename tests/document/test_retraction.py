@@ -28,7 +28,7 @@ worlds = pytest.mark.parametrize("kind", ["memory", "sqlite", "websocket"])
 
 
 class Brief(Document):
-    account: Guarded[str]
+    account: Guarded[str] = region(allow={"*": {"commit", "retract"}})
     tasks: GuardedMap[int]
     draft: Text
     findings: Log[str]
@@ -201,6 +201,9 @@ async def test_who_may_take_back(kind: str, tmp_path: Path) -> None:
         assert [item.status for item in (await author.strict.read()).entries] == ["current", "current"]
         [entry] = await author.history(kind="denial")
         assert (entry.actor, entry.ops[0].op) == ("thief", "retract")
+        open_to_all = await author.findings.append("mine")
+        with pytest.raises(Denied):
+            await thief.retract(open_to_all)
         await author.retract(one)
         if curator is not None:
             await curator.retract(two)

@@ -224,8 +224,8 @@ class Document:
 
         An entry, not an erasure: it stays where it is and in the history, marked `retracted`; what was derived from it, however
         far, is marked `suspect`, and everybody who has read any of it is told (`Invalidated`). `correction`: the right value,
-        which lands in the same entry on a guarded path, a log or a set, or the ref of one. Its author may, and whoever the
-        region's rules let; raises `Denied`, `Conflict` (it was taken back already), `Invalid`.
+        which lands in the same entry on a guarded path, a log or a set, or the ref of one. Its author may; anybody else, whom the
+        region's `writers=` or `allow=` lets. Raises `Denied`, `Conflict` (it was taken back already), `Invalid`.
         """
         return await self._take_back("retract", ref, correction, why)
 

@@ -1,8 +1,8 @@
 """Taking back, or superseding, what was written (I7: by an entry, never by erasing): judged on the state and the log's evidence.
 
-Whoever wrote something may take it back, and whoever the region's rules let (`retract`, `supersede` in `allow=`). What was made
-from it becomes suspect, however far, and every region that holds something suspect is touched by the entry: a reading of it
-from before is no basis any more.
+Whoever wrote something may take it back; anybody else, whom the region's rules let (`writers=`, or `retract` in `allow=`). What
+was made from it becomes suspect, however far, and every region that holds something suspect is touched by the entry: a reading
+of it from before is no basis any more.
 """
 
 from __future__ import annotations

@@ -50,13 +50,13 @@ _OPERATIONS: Mapping[Kind, frozenset[str]] = {
     Kind.XML: frozenset({"edit"}),
 }
 TAKING_BACK = frozenset({"retract", "supersede"})
-"""Every kind has these: who wrote something may take it back, and whoever the region's rules let."""
+"""Every kind has these. Who wrote something may take it back; anybody else, whom `writers=` or `allow=` lets."""
 
 OPERATIONS: Mapping[Kind, frozenset[str]] = {kind: own | TAKING_BACK for kind, own in _OPERATIONS.items()}
 """Operation names per kind: the words of `allow=`, of the audit and of every surface."""
 
-OWNER_ONLY = frozenset({"rethink", "compact"})
-"""Operations that rewrite what others wrote: nobody has them until `writers=` or `allow=` says who."""
+OWNER_ONLY = frozenset({"rethink", "compact"}) | TAKING_BACK
+"""Operations on what others wrote: nobody has them until `writers=` or `allow=` says who."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,12 @@ from worlds import in_loop
 async def test_an_item_is_taken_back_and_shows_it() -> None:
     """The answer names what became suspect and who had read it; the region shows the marks; so does the log."""
     async with Engine() as engine, http_world(engine) as (http, owner):
-        ref = await owner.findings.append("4.1%")
+        posted = await http.post(f"{BRIEF}/regions/findings", json="4.1%")
+        [ref] = posted.json()["refs"]
+        denied = await http.post(
+            f"{BRIEF}/regions/findings", json={"op": "retract", "ref": ref}, headers={"X-Agent": "eve"}
+        )
+        assert (denied.status_code, denied.json()["code"]) == (403, "not_permitted")
         tag = (await owner.open_questions.add("why?", derived_from=await owner.findings.read())).refs[0][0]
         body = {"op": "retract", "ref": ref, "why": "a mock-up", "value": "1.4%"}
         answer = await http.post(f"{BRIEF}/regions/findings", json=body)
@@ -33,8 +38,8 @@ async def test_an_item_is_taken_back_and_shows_it() -> None:
 async def test_a_field_is_corrected_and_junk_is_refused() -> None:
     """The correction is the field's next version; unknown refs and junk are 422 with their code."""
     async with Engine() as engine, http_world(engine) as (http, owner):
-        wrong = await owner.tasks.commit("7", {"done": True}, expect=await owner.tasks.read("7"))
-        body = {"op": "retract", "ref": wrong.ref, "value": {"done": False}}
+        wrong = await http.put(f"{BRIEF}/regions/tasks/7", json={"done": True}, headers={"If-None-Match": "*"})
+        body = {"op": "retract", "ref": f"tasks/7@{wrong.json()['version']}", "value": {"done": False}}
         answer = await http.post(f"{BRIEF}/regions/tasks/7", json=body)
         assert answer.status_code == 200, answer.text
         assert answer.json()["value"] == {"done": False}
