@@ -22,6 +22,8 @@ from accordant import (
     UnionSet,
     region,
 )
+from accordant.types.commands import Submission, Write
+from accordant.types.regions import Kind
 from worlds import in_loop, world
 
 worlds = pytest.mark.parametrize("kind", ["memory", "sqlite", "websocket"])
@@ -245,6 +247,42 @@ async def test_what_cannot_be_taken_back(kind: str, tmp_path: Path) -> None:
         with pytest.raises(Conflict) as twice:
             await doc.retract(one)
         assert twice.value.code == "retracted_already"
+
+
+@worlds
+@in_loop
+async def test_a_ref_is_taken_back_where_it_is(kind: str, tmp_path: Path) -> None:
+    """A write that names another region, key or kind than its ref's, two of them in one submission, junk for a ref: nothing
+    lands, whatever the rules of the region that was named."""
+    async with world(kind, tmp_path / "a.db") as w:
+        author, thief = await w.open(Brief, "author"), await w.open(Brief, "thief")
+        one = await author.strict.append("one")
+        mine = await thief.findings.append("mine")
+        task = await author.tasks.commit("seven", 7, expect=await author.tasks.read("seven"))
+        for writes in (
+            [Write("findings", Kind.LOG, "retract", None, {"ref": one})],
+            [Write("account", Kind.GUARDED, "retract", None, {"ref": one})],
+            [Write("strict", Kind.LOG, "retract", "0", {"ref": one})],
+            [Write("strict", Kind.TEXT, "retract", None, {"ref": one})],
+            [Write("tasks", Kind.GUARDED_MAP, "retract", "eight", {"ref": task.ref})],
+            [
+                Write("findings", Kind.LOG, "retract", None, {"ref": mine}),
+                Write("strict", Kind.LOG, "retract", None, {"ref": one}),
+            ],
+            [Write("findings", Kind.LOG, "retract", None, {"ref": mine, "value": 1, "replacement": one})],
+            [Write("findings", Kind.LOG, "retract", None, {"ref": mine, "replacement": "findings@999.0"})],
+            [Write("findings", Kind.LOG, "supersede", None, {"ref": mine})],
+            *(
+                [Write("findings", Kind.LOG, "retract", None, {"ref": junk})]
+                for junk in (None, 7, [], {}, "x" * 10_000, "a@b")
+            ),
+            [Write("findings", Kind.LOG, "retract", None, {})],
+        ):
+            with pytest.raises((Invalid, Denied)):
+                await thief._port.submit(Submission(tuple(writes), thief._port.new_op_id()))
+        assert not await author.history(kind="retraction")
+        assert not (await author.strict.read()).marks
+        assert (await author.tasks.read("seven")).version == task.version
 
 
 @worlds

@@ -83,6 +83,8 @@ class Retracting:
     def prepare(self, write: Write, spec: RegionSpec, offset: int, recent: Iterable[Derived], who: Readership) -> None:
         """Raises `Denied`, `Invalid`, `Conflict`; changes nothing."""
         ref = self.evidence.ref
+        if ref != write.args.get("ref") or (ref.region, ref.key) != (write.region, write.key):
+            raise Invalid(f"{write.path} is not where {ref} is", code="bad_ref", path=write.path)
         if self.evidence.author is None:
             raise Invalid(
                 f"the log has no {ref}", code="unknown_ref", path=write.path, hint="refs come from writes and readings"
