@@ -32,6 +32,7 @@ from accordant.types.entries import Entry
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import REGION_NAME_CHARS_MAX
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import BlameRun, Change, Explanation, Recall, Trace
 from accordant.types.provenance import Retraction
 from accordant.types.readings import Reading
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Rules, Schema
@@ -258,6 +259,31 @@ class Document:
         a version: page on with the oldest one seen.
         """
         return await self._port.history(HistoryQuery(path, actor, kind, outcome, since, until, before, limit))
+
+    async def blame(self, region: str, at: int | None = None) -> list[BlameRun]:
+        """Who wrote which characters of a text, now or at a version: runs in order, together covering it.
+
+        Raises `Invalid` (`unknown_region`, `wrong_kind`, `unknown_version`), `SnapshotExpired`, `Denied`.
+        """
+        found = await self._port.recall(Recall("blame", path=region, at=at))
+        return [BlameRun.from_json(run) for run in found["runs"]]
+
+    async def why(self, ref: str) -> Explanation:
+        """Why something is as it is: who wrote it, made from what, what became of it, who relied on it. `ref` as a write, a
+        reading or the log gives it; of a path, its newest write. Raises `Invalid` (`unknown_ref`), `Denied`."""
+        return Explanation.from_json(await self._port.recall(Recall("why", path=str(ref))))
+
+    async def trace(self, text: str) -> Trace:
+        """Where and when a text existed, who wrote it, and who had it in a snapshot or made something from it: also when it was
+        there for one version only. Of numbers, their digits count. `is_complete` says whether everything was examined."""
+        return Trace.from_json(await self._port.recall(Recall("trace", text=text)))
+
+    async def diff(self, first: int, last: int | None = None) -> list[Change]:
+        """How one version differs from another (None: the newest), region by region, and who is responsible.
+
+        Raises `Invalid` (`unknown_version`), `SnapshotExpired`."""
+        found = await self._port.recall(Recall("diff", first=first, last=last))
+        return [Change.from_json(change) for change in found["changes"]]
 
     async def outline(self) -> Mapping[str, Any]:
         """All regions at one version as JSON values, with authors: `{version, regions, fields}`."""

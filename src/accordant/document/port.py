@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import Recall
 from accordant.types.presence import Present
 from accordant.types.regions import Schema
 from accordant.types.snapshots import Cut
@@ -109,6 +110,9 @@ class Port(Protocol):
 
     async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
         """All regions (or these) at one version: the newest, or the old one `at`. Raises `SnapshotExpired`."""
+
+    async def recall(self, query: Recall) -> Mapping[str, Any]:
+        """What the log says about the past (`types.past`), as JSON values."""
 
     async def close(self) -> None:
         """End the session. Idempotent."""

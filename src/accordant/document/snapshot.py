@@ -12,6 +12,7 @@ from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWri
 from accordant.types.entries import Entry
 from accordant.types.errors import Denied, Invalid, NoAuthority
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import Recall
 from accordant.types.provenance import WHOLE
 from accordant.types.readings import Basis, Reading
 from accordant.types.regions import Kind, Schema
@@ -201,6 +202,10 @@ class SnapshotPort:
     async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
         """Itself."""
         return self._cut if regions is None and at is None else await self._port.cut(regions, at)
+
+    async def recall(self, query: Recall) -> Mapping[str, Any]:
+        """The document's past, later versions than this one included."""
+        return await self._port.recall(query)
 
     async def close(self) -> None:
         """It holds nothing."""

@@ -10,6 +10,7 @@ from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWri
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import Recall
 from accordant.types.readings import Basis, Reading, Token, bases_of
 from accordant.types.regions import Schema
 from accordant.types.snapshots import Cut
@@ -123,6 +124,10 @@ class TransactionPort:
     async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
         """All regions as committed."""
         return await self._port.cut(regions, at)
+
+    async def recall(self, query: Recall) -> Mapping[str, Any]:
+        """The past is no part of any transaction."""
+        return await self._port.recall(query)
 
     async def close(self) -> None:
         """A transaction does not end the session."""

@@ -14,7 +14,7 @@ from accordant.engine.crdt import Replica
 from accordant.engine.ledger import Ledger
 from accordant.engine.update import ANY, DELETED, GC, STRING, Struct, decode_update, encode_update
 
-__all__ = ["item_ids", "unit_versions"]
+__all__ = ["BASE", "FIRST", "item_ids", "unit_versions"]
 
 BASE = 6_000
 """Versions are written in digits of this base, each a private-use character from U+E000 up (there are 6,400)."""

@@ -77,6 +77,7 @@ class Method(StrEnum):
     HISTORY = "history"
     OUTLINE = "outline"
     CUT = "cut"
+    RECALL = "recall"
     CLOSE = "close"
 
 

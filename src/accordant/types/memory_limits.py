@@ -7,6 +7,8 @@ from typing import Final
 __all__ = [
     "CACHE_BYTES_MAX",
     "DERIVED_KEPT",
+    "DIFF_LINES_MAX",
+    "DIFF_PIECES_MAX",
     "EVENT_PATHS_MAX",
     "EVENT_REFS_MAX",
     "EVIDENCE_ATTEMPTS",
@@ -29,7 +31,14 @@ __all__ = [
     "STALE_NAMED_MAX",
     "SUSPECTS_MAX",
     "TOUCHED_MAX",
+    "TRACE_APPEARANCES_MAX",
+    "TRACE_CHARS_MAX",
+    "TRACE_FOLLOWED_MAX",
+    "TRACE_TEXT_ENTRIES_MAX",
     "TRUNCATE_REST",
+    "WHY_DEPTH_MAX",
+    "WHY_DERIVED_MAX",
+    "WHY_SOURCES_MAX",
 ]
 
 EVENT_PATHS_MAX: Final = 64
@@ -112,3 +121,34 @@ SIGHTINGS_SOON_S: Final = 0.2
 
 SIGHTINGS_WAITING_MAX: Final = 20_000
 """Sightings that wait for the store; beyond it the oldest are let go, which is logged."""
+
+# -- questions about the past ------------------------------------------------------------------------------------
+
+TRACE_CHARS_MAX: Final = 4_096
+"""Characters of a text that is traced, and of a ref or path that is asked about. Beyond: `Invalid`."""
+
+TRACE_APPEARANCES_MAX: Final = 1_000
+"""Entries that a trace looks at, and appearances that it names: the newest. Beyond: `is_complete` is False."""
+
+TRACE_TEXT_ENTRIES_MAX: Final = 20_000
+"""Entries of text regions that a trace reads to find what was typed in pieces, all regions together: about two seconds. A region
+beyond the rest of that is looked through by whole insertions alone, and `is_complete` is False."""
+
+TRACE_FOLLOWED_MAX: Final = 4_000
+"""Later entries of a region too long for the above that are read to see when an insertion was broken: about 0.3 s. Beyond: the
+appearance says up to which version it was followed."""
+
+WHY_DEPTH_MAX: Final = 8
+"""How far `why` follows what something was made from. Beyond: the source says that its tree was cut."""
+
+WHY_SOURCES_MAX: Final = 64
+"""Sources that `why` names in all; what is beyond is cut, and `is_complete` is False."""
+
+WHY_DERIVED_MAX: Final = 200
+"""Things made from what is explained that `why` names, and entries and sightings that it looks at, times ten."""
+
+DIFF_PIECES_MAX: Final = 2_000
+"""Pieces of one region that a `diff` names. Beyond: the change says so."""
+
+DIFF_LINES_MAX: Final = 4_000
+"""Lines of a text up to which a diff compares line by line; a longer one is one piece from its first to its last difference."""

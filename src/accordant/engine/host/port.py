@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from accordant.document.port import HistoryQuery
@@ -14,6 +15,7 @@ from accordant.engine.durable_view import cut_of
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.embedded_presence import EmbeddedPresence
 from accordant.engine.host.evidence import gather
+from accordant.engine.host.recall import Archive, recall
 from accordant.engine.stores.contract import AuditQuery, Sighting, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
@@ -21,6 +23,7 @@ from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
 from accordant.types.memory_limits import EVIDENCE_ATTEMPTS
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import Recall
 from accordant.types.provenance import Evidence
 from accordant.types.readings import Token
 from accordant.types.refs import Ref
@@ -208,6 +211,12 @@ class EmbeddedPort:
         cut = grants.readable_cut(cut, regions, self._grant)
         self._host.machine.asking.saw(self._agent, cut)
         return self._seen(cut)
+
+    async def recall(self, query: Recall) -> Mapping[str, Any]:
+        """From the store, up to what is durable, with this session's grant."""
+        fold = partial(self._host.replays.read, self._key.path)
+        archive = Archive(self._store, self._key.path, self.version, self._grant, self._agent, fold)
+        return await recall(archive, query)
 
     async def close(self) -> None:
         """End the session."""

@@ -26,6 +26,7 @@ from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWri
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Fenced, WireError
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import Recall
 from accordant.types.readings import Token
 from accordant.types.regions import Kind, Schema
 from accordant.types.snapshots import Cut
@@ -157,6 +158,13 @@ class WebsocketPort:
         """Taken at the server."""
         body = {"regions": None if regions is None else sorted(regions), "at": at}
         return Cut.from_json(await self._call(Method.CUT, body))
+
+    async def recall(self, query: Recall) -> Mapping[str, Any]:
+        """Asked of the server."""
+        found = await self._call(Method.RECALL, query.to_json())
+        if not isinstance(found, Mapping):
+            raise WireError("an answer about the past is an object", code="bad_command")
+        return found
 
     async def close(self) -> None:
         """End the session; an unreachable server ends it when its grace time is over."""

@@ -17,6 +17,7 @@ from accordant.sync.messages import (
 from accordant.sync.server.seats import Seat, Seats
 from accordant.types.commands import Submission
 from accordant.types.errors import Invalid
+from accordant.types.past import Recall
 
 __all__ = ["METHODS"]
 
@@ -55,6 +56,10 @@ async def _cut(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     return cut.to_json()
 
 
+async def _recall(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    return dict(await seat.port.recall(Recall.from_json(body)))
+
+
 async def _close(seats: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     await seats.leave(seat)
 
@@ -67,5 +72,6 @@ METHODS: dict[Method, Callable[[Seats, Seat, Mapping[str, Any]], Awaitable[Any]]
     Method.HISTORY: _history,
     Method.OUTLINE: _outline,
     Method.CUT: _cut,
+    Method.RECALL: _recall,
     Method.CLOSE: _close,
 }
