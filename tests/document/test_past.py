@@ -118,6 +118,7 @@ async def test_trace_finds_a_value_that_was_there_for_one_version(kind: str, tmp
         seen = await bob.account.read()
         await bob.draft.append("Churn: 4.1% (provisional).", derived_from=[seen])
         told = bob.version
+        await ada.snapshot()
         await ada.account.commit("churn is 5.3%", expect=await ada.account.read(), why="the right one")
         right = ada.version
         await bob.draft.replace("4.1", "5.3")
@@ -146,7 +147,7 @@ async def test_trace_finds_a_value_that_was_there_for_one_version(kind: str, tmp
         ]
         first = found.appearances[0]
         assert (first.why, first.ended_by) == ("a slip", "ada")
-        assert first.readers == (("bob", wrong, "derived"),)
+        assert first.readers == (("bob", wrong, "derived"), ("ada", told, "snapshot"))
         assert found.appearances[1].read == (("account", wrong),)
         assert found.appearances[3].ref == f"findings@{log}.1"
         assert found.is_complete, found.examined

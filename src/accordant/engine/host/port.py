@@ -214,6 +214,7 @@ class EmbeddedPort:
 
     async def recall(self, query: Recall) -> Mapping[str, Any]:
         """From the store, up to what is durable, with this session's grant."""
+        await self._host.replays.sightings.flush()
         fold = partial(self._host.replays.read, self._key.path)
         archive = Archive(self._store, self._key.path, self.version, self._grant, self._agent, fold)
         return await recall(archive, query)
