@@ -16,15 +16,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from accordant.document.document import Document
+from accordant.document.events import Events
 from accordant.document.presence import Presence
 from accordant.document.regions import Region
 from accordant.types.errors import Invalid, NoAuthority
+from accordant.types.events import Event
 
 __all__ = ["Engine", "connect"]
 
@@ -86,6 +88,20 @@ class _Blocking:
         self._thread.run(self._target.close())
 
     @contextmanager
+    def batch(self, why: str | None = None) -> Iterator[None]:
+        """Writes that subscribers hear of once: `with doc.batch(): ...`."""
+        batch = self._target.batch(why)
+        batch.begin()  # in this thread: each call takes its context along into the loop's
+        try:
+            yield
+        except BaseException as error:
+            batch.leave()
+            self._thread.run(batch.__aexit__(type(error), error, error.__traceback__))
+            raise
+        batch.leave()
+        self._thread.run(batch.end())
+
+    @contextmanager
     def transaction(self, **options: Any) -> Iterator[Any]:
         """Several writes, all or none: `with doc.transaction() as tx: tx.account.commit(...)`."""
         manager = self._target.transaction(**options)
@@ -113,26 +129,61 @@ def _blocking(value: Any, thread: _LoopThread) -> Any:
             result = thread.run(result)
         elif inspect.isasyncgen(result):
             return _iterated(result, thread)
+        elif isinstance(result, Events):
+            return _Following(result, thread)
         return _blocking(result, thread) if isinstance(result, Document | Region) else result
 
     return call
 
 
+class _Following:
+    """`doc.events(...)` without `await`: a plain iterator, and a context that is subscribed when it begins."""
+
+    def __init__(self, events: Events, thread: _LoopThread) -> None:
+        self._events = events
+        self._thread = thread
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        event, is_there = self._thread.run(_following(self._events))
+        if not is_there:
+            raise StopIteration
+        assert isinstance(event, Event)
+        return event
+
+    def close(self) -> None:
+        """No more events. Idempotent."""
+        if self._thread.is_alive:
+            self._thread.run(self._events.aclose())
+
+    def __enter__(self) -> Self:
+        self._thread.run(self._events.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def _following(values: AsyncIterator[Any]) -> tuple[Any, bool]:
+    try:
+        return await anext(values), True
+    except StopAsyncIteration:
+        return None, False
+
+
 def _iterated(values: AsyncGenerator[Any, Any], thread: _LoopThread) -> Iterator[Any]:
     """Each value when it is there; leaving the loop ends the generator."""
-
-    async def following() -> tuple[Any, bool]:
-        try:
-            return await anext(values), True
-        except StopAsyncIteration:
-            return None, False
 
     async def ended() -> None:
         await values.aclose()
 
     try:
         while True:
-            value, is_there = thread.run(following())
+            value, is_there = thread.run(_following(values))
             if not is_there:
                 return
             yield value

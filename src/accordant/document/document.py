@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
+from accordant.document.batch import Batch
 from accordant.document.consistency import consistency
+from accordant.document.events import Events, query_of
 from accordant.document.port import HistoryQuery, Port
 from accordant.document.presence import Presence
 from accordant.document.regions import (
@@ -30,6 +32,7 @@ from accordant.document.transaction import TransactionPort
 from accordant.types.commands import RefusedWrite
 from accordant.types.entries import Entry
 from accordant.types.errors import Conflict, Invalid
+from accordant.types.events import EventKind
 from accordant.types.limits import REGION_NAME_CHARS_MAX
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import BlameRun, Change, Explanation, Recall, Trace
@@ -288,6 +291,39 @@ class Document:
     async def outline(self) -> Mapping[str, Any]:
         """All regions at one version as JSON values, with authors: `{version, regions, fields}`."""
         return await self._port.outline()
+
+    # -- what happens -----------------------------------------------------------------------------------------
+
+    def events(
+        self,
+        *regions: Region | str,
+        kinds: Iterable[EventKind | str] | EventKind | str | None = None,
+        coalesce: float = 0.0,
+        max_rate: float | None = None,
+        group: str | None = None,
+        after: int | None = None,
+    ) -> Events:
+        """What happens, as it happens: `async with doc.events("findings") as events: async for event in events: ...`.
+
+        Small and typed: version, kind, actor, paths, refs; whoever wants the content reads it. `regions`: names or paths
+        (`tasks/7`); none: all. `kinds`: only these. `after`: begin behind that version, from the log, without a gap; else from
+        now on. `coalesce`: what happens within so many seconds is one event with a `count`; `max_rate`: at most so many events
+        per second. What concerns you is told at once and by itself: `WriteDenied`, `SecondWriter`, and, whatever the regions,
+        `Invalidated` for what this agent has read. Who is too slow gets one `Lagged`: `doc.events(after=lagged.resume_from)` has
+        all that was let go. `group`: each event goes to one member of the group, and is confirmed by asking for the next.
+        The iterator raises what ends it, as any call of this handle does; raises `Invalid`, `Denied`, `SnapshotExpired`.
+        """
+        return Events(self._port, query_of(regions, kinds, coalesce, max_rate, group, after))
+
+    def batch(self, why: str | None = None) -> Batch:
+        """`async with doc.batch(): ...`: this handle's writes in the block land one by one, and subscribers hear of them once.
+
+        Each write is durable, has its own version and raises its own conflicts, as ever; one event tells of all of them when the
+        block ends (or the session does, or after 1,000 writes). Denials, retractions and contradictions are told at once. `why`
+        stands for writes that give no reason. Raises `NoAuthority` when the end of the block cannot be told to the server:
+        subscribers then hear of it when the session ends.
+        """
+        return Batch(self._port, why)
 
     # -- the end ----------------------------------------------------------------------------------------------
 

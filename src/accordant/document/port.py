@@ -11,13 +11,14 @@ from typing import Any, Protocol
 
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
+from accordant.types.events import Event, EventQuery
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
 from accordant.types.presence import Present
 from accordant.types.regions import Schema
 from accordant.types.snapshots import Cut
 
-__all__ = ["HistoryQuery", "Port", "PresencePort"]
+__all__ = ["EventSource", "HistoryQuery", "Port", "PresencePort"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,20 @@ class HistoryQuery:
     before: int | None = None
     limit: int = 100
     oldest_first: bool = False
+
+
+class EventSource(Protocol):
+    """One subscription."""
+
+    async def begin(self) -> None:
+        """From now on events are kept for it; `next` does the same first. Raises `SnapshotExpired`, `Denied`, `Invalid`."""
+
+    async def next(self) -> Sequence[Event]:
+        """What has happened, at least one event; those of one version together. Raises what ended it. Cancelled, it loses none.
+        In a group: what came of one entry; asking for the next confirms it."""
+
+    async def close(self) -> None:
+        """No more events. Idempotent."""
 
 
 class PresencePort(Protocol):
@@ -113,6 +128,12 @@ class Port(Protocol):
 
     async def recall(self, query: Recall) -> Mapping[str, Any]:
         """What the log says about the past (`types.past`), as JSON values."""
+
+    def events(self, query: EventQuery) -> EventSource:
+        """What happens from now on, or after `query.after`. Raises `Denied`, `Invalid`, here or when first asked."""
+
+    async def end_batch(self, batch: str, why: str | None = None) -> None:
+        """Subscribers hear of a batch now. Harmless when nothing was written in it."""
 
     async def close(self) -> None:
         """End the session. Idempotent."""

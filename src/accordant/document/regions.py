@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
+from accordant.document.batch import in_batch
 from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Conflict, Invalid
@@ -64,7 +65,7 @@ class Region:
     async def _submit(self, *writes: Write, why: str | None, derived_from: Readings = ()) -> Committed:
         submission = Submission(writes, self._port.new_op_id(), why, bases_of(derived_from))
         try:
-            return await self._port.submit(submission)
+            return await self._port.submit(in_batch(self._port, submission))
         except Conflict as conflict:
             raise self.fresh(conflict) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accordant.document.batch import in_batch
 from accordant.document.port import Port
 from accordant.types.commands import Committed, Submission, Write
 from accordant.types.provenance import Retraction
@@ -29,7 +30,7 @@ async def take_back(port: Port, spec: RegionSpec | None, op: str, ref: Ref, by: 
     elif by is not None:
         args["value"] = by if spec is None else spec.dump(by)
     write = Write(ref.region, Kind.LOG if spec is None else spec.kind, op, ref.key, args)
-    committed = await port.submit(Submission((write,), port.new_op_id(), why))
+    committed = await port.submit(in_batch(port, Submission((write,), port.new_op_id(), why)))
     return _retraction(ref, committed)
 
 

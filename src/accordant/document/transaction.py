@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from accordant.document.port import HistoryQuery, Port, PresencePort
+from accordant.document.batch import in_batch
+from accordant.document.port import EventSource, HistoryQuery, Port, PresencePort
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission, Write
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid
+from accordant.types.events import EventQuery
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
 from accordant.types.readings import Basis, Reading, Token, bases_of
@@ -111,7 +113,7 @@ class TransactionPort:
         """Submit what was collected, once."""
         if self._writes:
             submission = Submission(tuple(self._writes), self.new_op_id(), self._why, tuple(self._bases))
-            self._landed = await self._port.submit(submission)
+            self._landed = await self._port.submit(in_batch(self._port, submission))
 
     async def history(self, query: HistoryQuery) -> Sequence[Entry]:
         """The log."""
@@ -128,6 +130,14 @@ class TransactionPort:
     async def recall(self, query: Recall) -> Mapping[str, Any]:
         """The past is no part of any transaction."""
         return await self._port.recall(query)
+
+    def events(self, query: EventQuery) -> EventSource:
+        """What happens: no part of any transaction."""
+        return self._port.events(query)
+
+    async def end_batch(self, batch: str, why: str | None = None) -> None:
+        """A batch that the transaction is part of."""
+        await self._port.end_batch(batch, why)
 
     async def close(self) -> None:
         """A transaction does not end the session."""

@@ -16,6 +16,7 @@ __all__ = [
     "Audit",
     "Command",
     "Declare",
+    "EndBatch",
     "FenceAgent",
     "Join",
     "Joined",
@@ -100,6 +101,15 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
+class EndBatch:
+    """Subscribers hear of a batch now. Harmless when there is none of that id, or it was empty."""
+
+    session: str
+    batch: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """A Yjs update from a peer: judged before a byte of it reaches the document (I1).
 
@@ -160,5 +170,18 @@ class Tick:
 
 
 Command = (
-    Join | Leave | FenceAgent | Declare | Ask | Submit | Update | Quarantine | Sync | Outline | TakeCut | Audit | Tick
+    Join
+    | Leave
+    | FenceAgent
+    | Declare
+    | Ask
+    | Submit
+    | EndBatch
+    | Update
+    | Quarantine
+    | Sync
+    | Outline
+    | TakeCut
+    | Audit
+    | Tick
 )

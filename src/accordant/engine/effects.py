@@ -29,6 +29,7 @@ class Published:
     ops: tuple[OpRecord, ...] = ()
     outcome: str = "committed"
     times: int = 1  # how many there were of this denial so far: not each of them has an entry
+    entry: Entry | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, entry: Entry) -> Published:
@@ -44,6 +45,7 @@ class Published:
             entry.ops,
             entry.outcome,
             int(entry.info.get("times", 1)),
+            entry,
         )
 
 

@@ -20,6 +20,7 @@ from accordant.engine.commands import (
     Audit,
     Command,
     Declare,
+    EndBatch,
     FenceAgent,
     Join,
     Joined,
@@ -36,6 +37,7 @@ from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.denials import Denials, beaten_by
 from accordant.engine.durable_view import DurableView
 from accordant.engine.effects import Effects, Published
+from accordant.engine.eventing import noted
 from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
 from accordant.engine.landing import Landing
@@ -112,6 +114,11 @@ class Machine:
                 return self._join(command, now, effects)
             case Leave():
                 return self._leave(command, now, effects)
+            case EndBatch():
+                session = self._living(command.session, now)
+                if (batch := self.state.batches.get(session.id, command.batch)) is not None:
+                    self._append(batch.ending(self.head + 1, now, command.why), effects)
+                return self.head
             case FenceAgent():
                 return self._fence(command, now, effects)
             case Declare():
@@ -160,6 +167,8 @@ class Machine:
         effects = Effects()
         info = {"epoch": self.epoch, "holder": holder}
         self._append(Entry(self.head + 1, EntryKind.EPOCH, now, ENGINE_ACTOR, info=info), effects)
+        for batch in self.state.batches.all():  # their sessions are gone with the authority before
+            self._append(batch.ending(self.head + 1, now, "its session has ended"), effects)
         return effects
 
     def _join(self, command: Join, now: int, effects: Effects) -> Joined:
@@ -212,6 +221,8 @@ class Machine:
         reason: str | None = None,
         by: str | None = None,
     ) -> None:
+        for batch in self.state.batches.of(session.id):
+            self._append(batch.ending(self.head + 1, now, "its session has ended"), effects)
         self.sessions.end(session.id, self.head + 1)
         self._bound = {client: owner for client, owner in self._bound.items() if owner != session.id}
         info = {"ending": ending.value} | ({"by": by} if by else {})
@@ -280,7 +291,10 @@ class Machine:
             op_id=submission.op_id,
             update=update,
         )
+        entry = noted(entry, self.state.writers.second(entry), submission.batch)
         self._fold_own(entry, landing.guards, effects)
+        for batch in self.state.batches.due(session.id):
+            self._append(batch.ending(self.head + 1, now), effects)
         self._derived.note(entry)
         for op in entry.ops:
             self._denials.clear(session.id, op.path)
@@ -342,6 +356,7 @@ class Machine:
         entry = self._entry(EntryKind.WRITE, session, now, ops=_records(plan), update=emitted)
         if command.op_id is not None or command.why is not None:
             entry = replace(entry, op_id=command.op_id, why=command.why)
+        entry = noted(entry, self.state.writers.second(entry), None)
         gate.absorb(self.state.ledger, own, entry.offset, entry.actor, None)
         self.state.record(entry, own)
         self._emit(Commit(entry), effects)

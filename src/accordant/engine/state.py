@@ -15,6 +15,7 @@ from typing import Any
 from accordant.engine import gate
 from accordant.engine.actors import Actors
 from accordant.engine.appending import Tails
+from accordant.engine.batches import OpenBatches
 from accordant.engine.crdt import Replica
 from accordant.engine.guard import LOST_CLAIMS_KEPT, ClaimState, Field, claim_from
 from accordant.engine.ledger import Ledger
@@ -23,6 +24,7 @@ from accordant.engine.marks import Marks
 from accordant.engine.members import MemberIndex
 from accordant.engine.render import item_ids
 from accordant.engine.resolve import ROOT_SHAPES
+from accordant.engine.writers import Writers
 from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.limits import OP_IDS_KEPT
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
@@ -53,6 +55,8 @@ class DocumentState:
         self._members: dict[str, MemberIndex] = {}
         self.op_ids: dict[str, int] = {}
         self.marks = Marks()
+        self.writers = Writers()
+        self.batches = OpenBatches()
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -155,6 +159,8 @@ class DocumentState:
             raise AssertionError(f"entry {entry.offset} does not follow {self.head}")
         self.head = entry.offset
         self.actors.record(entry.actor, entry.at)
+        self.writers.record(entry)
+        self.batches.record(entry)
         if entry.op_id is not None:
             self.op_ids[entry.op_id] = entry.offset
             if len(self.op_ids) > 2 * OP_IDS_KEPT:
@@ -255,6 +261,8 @@ class DocumentState:
             "tails": self.tails.ends,
             "op_ids": self.op_ids,
             "marks": self.marks.dump(),
+            "writers": self.writers.dump(),
+            "batches": self.batches.dump(),
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
         sections = (text, self.replica.encode(), self.ledger.dump(), self.actors.dump())
@@ -287,6 +295,8 @@ class DocumentState:
         state.tails = Tails({n: None if end is None else (end[0], end[1]) for n, end in shown["tails"].items()})
         state.op_ids = shown["op_ids"]
         state.marks = Marks.load(shown.get("marks", ()))
+        state.writers = Writers.load(shown.get("writers"), state.versions)
+        state.batches = OpenBatches.load(shown.get("batches", ()))
         state.replica = Replica(client_id, update)
         state.ledger = Ledger.load(ledger)
         return state

@@ -11,11 +11,12 @@ from typing import Any
 
 from accordant.types.errors import AccordantError, Invalid
 from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
+from accordant.types.memory_limits import BATCH_NAME_CHARS_MAX
 from accordant.types.readings import Basis, Token
 from accordant.types.regions import OPERATIONS, Kind
 from accordant.types.values import is_text
 
-__all__ = ["Committed", "Question", "ReadAnswer", "RefusedWrite", "Submission", "Write"]
+__all__ = ["Committed", "Question", "ReadAnswer", "RefusedWrite", "Submission", "Write", "check_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,24 @@ def _check_names(region: Any, key: Any) -> None:
         raise Invalid(f"a key is text without lone surrogates, not {ascii(key)[:40]}", code="bad_key", path=region)
 
 
+def check_batch(batch: Any) -> None:
+    """The id of a batch, or None for none; raises `Invalid`."""
+    if batch is not None and (not is_text(batch) or not 0 < len(batch) <= BATCH_NAME_CHARS_MAX):
+        raise Invalid(f"a batch's id is a text of 1 to {BATCH_NAME_CHARS_MAX} characters", code="bad_batch")
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Writes that land together in one entry, or not at all. `op_id` makes a retry harmless: the same id lands once."""
+    """Writes that land together in one entry, or not at all. `op_id` makes a retry harmless: the same id lands once.
+
+    `batch`: subscribers hear of it when that batch of this session ends.
+    """
 
     writes: tuple[Write, ...]
     op_id: str
     why: str | None = None
     derived_from: tuple[Basis, ...] = ()
+    batch: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < len(self.writes) <= WRITES_PER_COMMIT_MAX:
@@ -99,6 +110,7 @@ class Submission:
             raise Invalid("a reading's path is text without lone surrogates", code="bad_command")
         if not is_text(self.op_id) or not 0 < len(self.op_id) <= 128:
             raise Invalid("an op id is a text of 1 to 128 characters", code="bad_op_id")
+        check_batch(self.batch)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -107,6 +119,8 @@ class Submission:
             data["why"] = self.why
         if self.derived_from:
             data["derived_from"] = [[basis.path, basis.token.to_list()] for basis in self.derived_from]
+        if self.batch is not None:
+            data["batch"] = self.batch
         return data
 
     @classmethod
@@ -122,7 +136,7 @@ class Submission:
                 case _:
                     raise Invalid("derived_from is a list of [path, token]", code="bad_command")
         writes = tuple(map(Write.from_json, data["writes"]))
-        return cls(writes, data.get("op_id", ""), data.get("why"), tuple(bases))
+        return cls(writes, data.get("op_id", ""), data.get("why"), tuple(bases), data.get("batch"))
 
 
 @dataclass(frozen=True, slots=True)

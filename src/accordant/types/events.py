@@ -7,8 +7,14 @@ it then stands for `count` entries from `first` to `version`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+
+from accordant.types.errors import Invalid
+from accordant.types.limits import INTEGER_MAX
+from accordant.types.memory_limits import EVENT_REGIONS_MAX, EVENT_WINDOW_MAX_S, GROUP_NAME_CHARS_MAX
+from accordant.types.values import is_text
 
 __all__ = [
     "Event",
@@ -117,3 +123,15 @@ class EventQuery:
     coalesce_s: float = 0.0
     max_rate: float | None = None
     group: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.regions) > EVENT_REGIONS_MAX or not all(is_text(one) and one for one in self.regions):
+            raise Invalid(f"at most {EVENT_REGIONS_MAX} regions or paths, by name", code="bad_regions")
+        if self.after is not None and not 0 <= self.after <= INTEGER_MAX:
+            raise Invalid(f"after= is a version, not {self.after!r}", code="unknown_version")
+        if not 0 <= self.coalesce_s <= EVENT_WINDOW_MAX_S:
+            raise Invalid(f"coalesce= is 0 to {EVENT_WINDOW_MAX_S:.0f} seconds", code="bad_window")
+        if self.max_rate is not None and not 1 / EVENT_WINDOW_MAX_S <= self.max_rate < math.inf:
+            raise Invalid(f"max_rate= is a number of events per second above 0, not {self.max_rate}", code="bad_window")
+        if self.group is not None and not (is_text(self.group) and 0 < len(self.group) <= GROUP_NAME_CHARS_MAX):
+            raise Invalid(f"a group has a name of 1 to {GROUP_NAME_CHARS_MAX} characters", code="bad_group")

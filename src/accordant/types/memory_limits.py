@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "BATCHES_PER_SESSION_MAX",
+    "BATCH_ENTRIES_MAX",
+    "BATCH_NAME_CHARS_MAX",
     "CACHE_BYTES_MAX",
     "DERIVED_KEPT",
     "DIFF_LINES_MAX",
     "DIFF_PIECES_MAX",
+    "EVENTS_PER_ANSWER_MAX",
+    "EVENTS_POLL_S",
     "EVENT_PATHS_MAX",
     "EVENT_REFS_MAX",
+    "EVENT_REGIONS_MAX",
+    "EVENT_WINDOW_MAX_S",
     "EVIDENCE_ATTEMPTS",
     "EVIDENCE_ENTRIES_MAX",
     "EVIDENCE_PAGE",
+    "FEEDS_MAX",
+    "GROUPS_MAX",
+    "GROUP_MEMBERS_MAX",
+    "GROUP_NAME_CHARS_MAX",
     "LADDER_BYTES_MAX",
     "LADDER_RUNGS_MAX",
     "MARKS_MAX",
@@ -29,6 +40,7 @@ __all__ = [
     "SIGHTINGS_SOON_S",
     "SIGHTINGS_WAITING_MAX",
     "STALE_NAMED_MAX",
+    "SUBSCRIPTIONS_PER_SESSION_MAX",
     "SUSPECTS_MAX",
     "TOUCHED_MAX",
     "TRACE_APPEARANCES_MAX",
@@ -152,3 +164,40 @@ DIFF_PIECES_MAX: Final = 2_000
 
 DIFF_LINES_MAX: Final = 4_000
 """Lines of a text up to which a diff compares line by line; a longer one is one piece from its first to its last difference."""
+EVENTS_PER_ANSWER_MAX: Final = 200
+"""Events that a subscriber gets at once. The rest waits in its queue, so that what it has not taken yet is bounded there."""
+
+FEEDS_MAX: Final = 10_000
+"""Subscribers of one document. Beyond: `NoAuthority`, `too_many_subscribers`; each has a queue of its own."""
+
+GROUPS_MAX: Final = 64
+"""Consumer groups of one document. Beyond: the oldest without members is forgotten; if all have some, `NoAuthority`,
+`too_many_groups`."""
+
+GROUP_MEMBERS_MAX: Final = 256
+"""Members of one group. Beyond: `NoAuthority`, `too_many_members`."""
+
+GROUP_NAME_CHARS_MAX: Final = 128
+"""Characters of a group's name. Beyond: `Invalid`, `bad_group`."""
+
+EVENT_REGIONS_MAX: Final = 256
+"""Regions and paths that one subscription names. Beyond: `Invalid`, `bad_regions`: name none, and hear of all."""
+
+EVENT_WINDOW_MAX_S: Final = 86_400.0
+"""The longest window of a subscription. Beyond: `Invalid`, `bad_window`."""
+
+SUBSCRIPTIONS_PER_SESSION_MAX: Final = 16
+"""Subscriptions of one websocket session: each has a call waiting, and a connection has 64 (`CALLS_IN_FLIGHT_MAX`).
+Beyond: `NoAuthority`, `too_many_subscriptions`."""
+
+EVENTS_POLL_S: Final = 20.0
+"""How long a websocket client's question for events waits for one: less than what proxies allow silence."""
+
+BATCH_ENTRIES_MAX: Final = 1_000
+"""Entries of one open batch. Then it ends, its subscribers hear of it, and what follows begins a new one."""
+
+BATCHES_PER_SESSION_MAX: Final = 16
+"""Batches that one session has open at once. Beyond: its oldest ends, and its subscribers hear of it."""
+
+BATCH_NAME_CHARS_MAX: Final = 64
+"""Characters of a batch's id, which its handle makes. Beyond: `Invalid`, `bad_batch`."""

@@ -27,6 +27,7 @@ from accordant.engine.host.outcomes import direct, is_expected, mistake, unknown
 from accordant.engine.host.pending import Batch, Pending, decoded, judge_together
 from accordant.engine.host.presence_board import PresenceBoard
 from accordant.engine.host.replay import Replays
+from accordant.engine.host.subscribers import Subscribers
 from accordant.engine.machine import LiveStateBroken, Machine
 from accordant.engine.stores.contract import Appended, CommitsAtOnce, Outcome, Store, StoreFenced
 from accordant.types.commands import Committed
@@ -80,6 +81,7 @@ class DocumentHost:
         self._observers = Audience(key)
         self.lines = Lines()
         self.presences = PresenceBoard()
+        self.subscribers = Subscribers(self, store)
         self._milestones = Milestones()
         self._checkpoints = Checkpoints(store, key)
         self._closed: AccordantError | None = None
@@ -95,7 +97,7 @@ class DocumentHost:
         for _ in range(TAKE_OVER_ATTEMPTS):
             await self._rebuild()
             effects = self._live().take_over(self._now_ms(), self._holder)
-            (outcome,) = await self._store.commit(self.key, self.epoch, effects.persist)
+            outcome, *_ = await self._store.commit(self.key, self.epoch, effects.persist)
             if isinstance(outcome, Appended | StoreFenced):
                 break
         if not isinstance(outcome, Appended):
@@ -127,10 +129,8 @@ class DocumentHost:
     @property
     def is_idle(self) -> bool:
         """Whether nobody uses the document: no session, listener, or call. Nothing changes that between two awaits."""
-        waits = (
-            self._inbox or self._anteroom.is_taken or self._batch.pending or self._flight or self._milestones.is_awaited
-        )
-        is_used = self._calls or self._listeners or self._machine is None or len(self._machine.sessions)
+        waits = self._inbox or self._anteroom.is_taken or self._batch.pending or self._milestones.is_awaited
+        is_used = self._flight or self._calls or self._listeners or self._machine is None or len(self._machine.sessions)
         return not (waits or is_used or self._broken or self._closed)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -274,12 +274,11 @@ class DocumentHost:
         while self._inbox and len(self._batch.commits) < BATCH_COMMITS_MAX:
             if self._machine is None or self._broken is not None:
                 return
+            self._room.set()
             if self._inbox[0].decoded is not None:
                 judge_together(self._inbox, self._machine.state.ledger, self._judge, lambda: self._broken is not None)
-                self._room.set()
                 continue
             one = self._inbox.popleft()
-            self._room.set()
             if not one.is_done:
                 self._judge(one)
 
@@ -498,3 +497,4 @@ class DocumentHost:
         self._batch = Batch()
         self._room.set()
         self._milestones.fail(error)
+        self.subscribers.fail(error)

@@ -10,17 +10,20 @@ from typing import Any
 
 from accordant.document.port import HistoryQuery
 from accordant.engine import grants
-from accordant.engine.commands import Ask, Joined, Leave, Outline, Submit, TakeCut, Update
+from accordant.engine.commands import Ask, EndBatch, Joined, Leave, Outline, Submit, TakeCut, Update
 from accordant.engine.durable_view import cut_of
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.embedded_presence import EmbeddedPresence
 from accordant.engine.host.evidence import gather
+from accordant.engine.host.feed import Feed
 from accordant.engine.host.recall import Archive, recall
+from accordant.engine.host.subscribers import Member
 from accordant.engine.stores.contract import AuditQuery, Sighting, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
+from accordant.types.events import EventQuery
 from accordant.types.memory_limits import EVIDENCE_ATTEMPTS
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
@@ -218,6 +221,16 @@ class EmbeddedPort:
         fold = partial(self._host.replays.read, self._key.path)
         archive = Archive(self._store, self._key.path, self.version, self._grant, self._agent, fold)
         return await recall(archive, query)
+
+    def events(self, query: EventQuery) -> Feed | Member:
+        """What happens, in order, from the log and live."""
+        if self._closed or not self._lives():
+            raise Fenced("this session has ended: its generation was fenced, replaced, closed or ran out")
+        return self._host.subscribers.open(query, self._agent, self._grant, self._joined.session)
+
+    async def end_batch(self, batch: str, why: str | None = None) -> None:
+        """Subscribers hear of it now."""
+        await self._host.call(EndBatch(self._joined.session, batch, why))
 
     async def close(self) -> None:
         """End the session."""
