@@ -66,7 +66,7 @@ _CURRENT: ContextVar[Batch | None] = ContextVar("accordant batch", default=None)
 
 
 def in_batch(port: Port, submission: Submission) -> Submission:
-    """The submission as it is made here: part of the outermost batch of this handle around it, whose reason stands for its own."""
+    """The submission as it is made here: part of the outermost batch of this handle around it, whose reason may be its own."""
     found: Batch | None = None
     batch = _CURRENT.get()
     while batch is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
@@ -48,6 +49,8 @@ class Events:
         self._source: EventSource = port.events(query)
         self._waiting: deque[Event] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
+        with contextlib.suppress(RuntimeError):  # a blocking caller: its calls run in another thread's loop
+            self._loop = asyncio.get_running_loop()
         self._is_closed = False
 
     def __aiter__(self) -> Self:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from accordant.document.port import HistoryQuery, Port, PresencePort
+from accordant.document.port import EventSource, HistoryQuery, Port, PresencePort
 from accordant.document.rendering import render
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import Denied, Invalid, NoAuthority
+from accordant.types.events import EventQuery
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
 from accordant.types.provenance import WHOLE
@@ -206,6 +207,13 @@ class SnapshotPort:
     async def recall(self, query: Recall) -> Mapping[str, Any]:
         """The document's past, later versions than this one included."""
         return await self._port.recall(query)
+
+    def events(self, query: EventQuery) -> EventSource:
+        """What happens after it."""
+        return self._port.events(query)
+
+    async def end_batch(self, batch: str, why: str | None = None) -> None:
+        """Nothing is written here."""
 
     async def close(self) -> None:
         """It holds nothing."""

@@ -79,6 +79,10 @@ class Method(StrEnum):
     CUT = "cut"
     RECALL = "recall"
     CLOSE = "close"
+    FOLLOW = "follow"
+    EVENTS = "events"
+    UNFOLLOW = "unfollow"
+    END_BATCH = "end_batch"
 
 
 @dataclass(frozen=True, slots=True)

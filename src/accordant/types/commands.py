@@ -16,7 +16,7 @@ from accordant.types.readings import Basis, Token
 from accordant.types.regions import OPERATIONS, Kind
 from accordant.types.values import is_text
 
-__all__ = ["Committed", "Question", "ReadAnswer", "RefusedWrite", "Submission", "Write", "check_batch"]
+__all__ = ["Committed", "Question", "ReadAnswer", "RefusedWrite", "Submission", "Write", "check_batch", "check_why"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,12 @@ def _check_names(region: Any, key: Any) -> None:
         raise Invalid(f"a key is text without lone surrogates, not {ascii(key)[:40]}", code="bad_key", path=region)
 
 
+def check_why(why: Any) -> None:
+    """A reason, or None for none; raises `Invalid`."""
+    if why is not None and (not is_text(why) or len(why) > WHY_CHARS_MAX):
+        raise Invalid(f"why= is a text of at most {WHY_CHARS_MAX} characters", code="bad_why")
+
+
 def check_batch(batch: Any) -> None:
     """The id of a batch, or None for none; raises `Invalid`."""
     if batch is not None and (not is_text(batch) or not 0 < len(batch) <= BATCH_NAME_CHARS_MAX):
@@ -102,8 +108,7 @@ class Submission:
             raise Invalid(f"a submission has 1 to {WRITES_PER_COMMIT_MAX} writes", code="too_many_writes")
         for write in self.writes:
             _check_names(write.region, write.key)
-        if self.why is not None and (not is_text(self.why) or len(self.why) > WHY_CHARS_MAX):
-            raise Invalid(f"why= is a text of at most {WHY_CHARS_MAX} characters", code="bad_why")
+        check_why(self.why)
         if len(self.derived_from) > DERIVED_FROM_MAX:
             raise Invalid(f"derived_from= names at most {DERIVED_FROM_MAX} readings", code="too_many_readings")
         if not all(is_text(basis.path) for basis in self.derived_from):

@@ -11,9 +11,11 @@ from typing import Any
 from accordant.document.port import HistoryQuery
 from accordant.sync.client.cache import Cache
 from accordant.sync.client.connection import Connection
+from accordant.sync.client.following import WebsocketEvents
 from accordant.sync.client.offline import Offline
 from accordant.sync.client.presence import WebsocketPresence
 from accordant.sync.client.replica import can_wait
+from accordant.sync.event_messages import batch_to_json
 from accordant.sync.messages import (
     Method,
     answer_from_json,
@@ -25,6 +27,7 @@ from accordant.sync.messages import (
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Fenced, WireError
+from accordant.types.events import EventQuery
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
 from accordant.types.readings import Token
@@ -165,6 +168,16 @@ class WebsocketPort:
         if not isinstance(found, Mapping):
             raise WireError("an answer about the past is an object", code="bad_command")
         return found
+
+    def events(self, query: EventQuery) -> WebsocketEvents:
+        """What happens, as the server tells it."""
+        if self._closed:
+            raise Fenced(ENDED)
+        return WebsocketEvents(self._connection, query)
+
+    async def end_batch(self, batch: str, why: str | None = None) -> None:
+        """Subscribers hear of it now. What was written offline is part of no batch: it is told as it merges."""
+        await self._call(Method.END_BATCH, batch_to_json(batch, why))
 
     async def close(self) -> None:
         """End the session; an unreachable server ends it when its grace time is over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from accordant.sync.event_messages import batch_from_json
 from accordant.sync.messages import (
     Method,
     answer_to_json,
@@ -64,6 +65,22 @@ async def _close(seats: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
     await seats.leave(seat)
 
 
+async def _follow(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    return await seat.following.follow(body)
+
+
+async def _events(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    return await seat.following.events(body)
+
+
+async def _unfollow(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    await seat.following.unfollow(body)
+
+
+async def _end_batch(_: Seats, seat: Seat, body: Mapping[str, Any]) -> Any:
+    await seat.port.end_batch(*batch_from_json(body))
+
+
 METHODS: dict[Method, Callable[[Seats, Seat, Mapping[str, Any]], Awaitable[Any]]] = {
     Method.ASK: _ask,
     Method.TURN: _turn,
@@ -74,4 +91,8 @@ METHODS: dict[Method, Callable[[Seats, Seat, Mapping[str, Any]], Awaitable[Any]]
     Method.CUT: _cut,
     Method.RECALL: _recall,
     Method.CLOSE: _close,
+    Method.FOLLOW: _follow,
+    Method.EVENTS: _events,
+    Method.UNFOLLOW: _unfollow,
+    Method.END_BATCH: _end_batch,
 }

@@ -18,6 +18,7 @@ from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.stores.contract import Store
 from accordant.sync.closing import CloseCode
 from accordant.sync.messages import CAPABILITIES, REPLICA, Hello, Resume, Welcome
+from accordant.sync.server.following import Following
 from accordant.sync.server.peer import Peer
 from accordant.types.access import Principal
 from accordant.types.commands import Committed, Submission
@@ -36,6 +37,7 @@ class Seat:
         self.port = port
         self.joined = joined
         self.token = token
+        self.following = Following(port)
         self.secret = secrets.token_urlsafe(24)
         self.peer: Peer | None = None
         self.timer: asyncio.TimerHandle | None = None

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from accordant.types.errors import Invalid
 from accordant.types.limits import INTEGER_MAX
 
-__all__ = ["flag_in", "number_in", "text_in"]
+__all__ = ["flag_in", "number_in", "seconds_in", "text_in"]
 
 
 def text_in(request: Request, name: str) -> str | None:
@@ -26,6 +26,17 @@ def number_in(request: Request, name: str) -> int | None:
     if not (found.isascii() and found.isdigit() and len(found) <= 16 and int(found) <= INTEGER_MAX):
         raise Invalid(f"{name}= is a whole number, not {found[:40]!r}", code="bad_query", parameter=name)
     return int(found)
+
+
+def seconds_in(request: Request, name: str) -> float | None:
+    """The number of a parameter, with a fraction perhaps; raises `Invalid`."""
+    found = text_in(request, name)
+    if found is None:
+        return None
+    whole, _, part = found.partition(".")
+    if not (found.isascii() and (whole + part).isdigit() and len(found) <= 16):
+        raise Invalid(f"{name}= is a number, not {found[:40]!r}", code="bad_query", parameter=name)
+    return float(found)
 
 
 def flag_in(request: Request, name: str) -> bool:
