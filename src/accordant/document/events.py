@@ -45,10 +45,11 @@ class Events:
     Without a block it is subscribed by the first event that is asked for, and let go by `aclose`, or when nobody has it any more.
     """
 
+    _loop: asyncio.AbstractEventLoop | None = None
+
     def __init__(self, port: Port, query: EventQuery) -> None:
         self._source: EventSource = port.events(query)
         self._waiting: deque[Event] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
         with contextlib.suppress(RuntimeError):  # a blocking caller: its calls run in another thread's loop
             self._loop = asyncio.get_running_loop()
         self._is_closed = False

@@ -14,6 +14,7 @@ __all__ = ["description"]
 DOCUMENT = "/documents/{tenant}/{scope}/{name}/{document}"
 REGION = DOCUMENT + "/regions/{region}"
 KEY = REGION + "/{key}"
+SECONDS = {"type": "number", "minimum": 0}
 VERSION = {"type": "integer", "minimum": 0, "maximum": INTEGER_MAX}
 TEXT = {"type": "string"}
 
@@ -166,6 +167,10 @@ def _log_query() -> list[dict[str, Any]]:
 def _events_query() -> list[dict[str, Any]]:
     return [
         _query("regions", TEXT, "Names, separated by commas: only these."),
+        _query("kinds", TEXT, "Kinds of events, separated by commas: only these."),
+        _query("coalesce", SECONDS, "What happens within so many seconds is one event."),
+        _query("max_rate", SECONDS, "At most so many events per second."),
+        _query("group", TEXT, "Members of a group share a stream: each event goes to one of them."),
         _query("after", VERSION, "Resume after this version; so does Last-Event-ID."),
         _header("Last-Event-ID", "As a browser's EventSource sends it when it comes back."),
     ]
