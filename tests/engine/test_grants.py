@@ -16,6 +16,7 @@ from accordant.types.access import READ, Allowance, Grant
 from accordant.types.commands import Question, Submission, Write
 from accordant.types.errors import Denied
 from accordant.types.namespaces import DocumentKey
+from accordant.types.past import Recall
 from accordant.types.regions import Kind, RegionSpec, Schema
 from worlds import in_loop
 
@@ -83,3 +84,27 @@ async def test_declaring_is_an_operation() -> None:
         host, _ = await limited(engine)
         schema = Schema("S", {"more": RegionSpec("more", Kind.TEXT)})
         await refused(host.call(Declare(schema, "triage", trusted=False, grant=GRANT)))
+
+
+@in_loop
+async def test_the_past_shows_what_is_granted() -> None:
+    """Of hidden regions a question about the past names nothing: no appearance, no source, no change, and no number of them."""
+
+    async with Engine() as engine:
+        host, port = await limited(engine)
+        owner = await engine.open(None, KEY.namespace, KEY.name, agent="owner")
+        seen = await owner.text("secret").read()
+        await owner.text("draft").append("made of what is hidden", derived_from=[seen], why="it is")
+        await owner.text("draft").append(" later")
+        for query in (Recall("blame", path="secret"), Recall("why", path="secret"), Recall("why", path="status@5")):
+            await refused(port.recall(query))
+        traced = await port.recall(Recall("trace", text="hidden"))
+        assert {one["path"] for one in traced["appearances"]} == {"draft"}
+        assert "secret" not in str(traced)
+        nothing = await port.recall(Recall("trace", text="hidden" * 2))
+        assert str(nothing["examined"]) == str(traced["examined"])
+        why = await port.recall(Recall("why", path=traced["appearances"][0]["ref"]))
+        assert (why["value"], why["sources"]) == ("made of what is hidden", [])
+        assert "secret" not in str(why)
+        assert {one["region"] for one in (await port.recall(Recall("diff", first=0)))["changes"]} == {"draft"}
+        assert "secret" in str(await host.replays.read(KEY.path, host.durable_head, lambda state: list(state.kinds())))

@@ -200,7 +200,7 @@ class Appearance:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Where and when a text existed, oldest first. `is_complete`: False when something was not examined; `examined` says what
-    was (`head`, `entries`, `texts`) and what was not (`not_examined`: sentences)."""
+    was (`head`, `texts`) and what was not (`not_examined`: sentences)."""
 
     text: str
     appearances: tuple[Appearance, ...] = ()

@@ -180,7 +180,7 @@ class _Why:
             return mark.status, await self._marked(mark), until
         if later is None:
             return "current", None, None
-        return "replaced", _who(later), until
+        return "replaced", self._who(later), until
 
     def _is_replaced_by(self, ref: Ref, later: Entry) -> bool:
         """A guarded path's or a key's next write replaces the value; a text's, a set's, a counter's goes on beside it."""
@@ -204,7 +204,8 @@ class _Why:
 
     async def _marked(self, mark: Mark) -> Mapping[str, Any]:
         found = await self.store.pick(self.key, [mark.version])
-        return {**(_who(found[0]) if found else {"version": mark.version}), "ref": mark.because}
+        because = mark.because if mark.because is not None and self._may_read(mark.because) else None
+        return {**(self._who(found[0]) if found else {"version": mark.version}), "ref": because}
 
     # -- what it was made from --------------------------------------------------------------------------------
 
@@ -243,13 +244,19 @@ class _Why:
         """Who was beaten, having read what, by whom, with which version and why."""
         info, yours = entry.info, [op.read for op in entry.ops if op.read is not None]
         denial: dict[str, Any] = {"actor": entry.actor, "code": info.get("code"), "times": info.get("times", 1)}
-        denial |= {"yours": yours[0] if yours else None, "stale": info.get("stale")}
+        stale = [one for one in info.get("stale", ()) if self._may_read(str(one.get("path")))]
+        denial |= {"yours": yours[0] if yours else None, "stale": stale or None}
         beaten = info.get("beaten_by")
         if isinstance(beaten, dict):
             version = beaten.get("version")
             found = await self.store.pick(self.key, [version]) if isinstance(version, int) else []
-            denial["beaten_by"] = _who(found[0]) if found else dict(beaten)
+            denial["beaten_by"] = self._who(found[0]) if found else dict(beaten)
         return denial
+
+    def _who(self, entry: Entry) -> dict[str, Any]:
+        """As much of who and why as may be read."""
+        shown = grants.readable_entries([entry], self.grant)
+        return _who(shown[0] if shown else replace(entry, why=None))
 
 
 def _names(path: str, version: int) -> bool:

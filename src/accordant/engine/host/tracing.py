@@ -55,10 +55,7 @@ class _Tracing:
     members: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> Trace:
-        hits = await self.store.search(self.key, self.text, self.head + 1, TRACE_APPEARANCES_MAX + 1)
-        if len(hits) > TRACE_APPEARANCES_MAX:
-            hits = hits[:TRACE_APPEARANCES_MAX]
-            self._miss(f"entries before version {hits[-1].offset}: more than {TRACE_APPEARANCES_MAX} hold the text")
+        hits = await self._hits()
         hits.reverse()
         await self._learn_kinds(hits)
         await self._typed()
@@ -71,8 +68,22 @@ class _Tracing:
             self._miss(f"appearances before version {appearances[-TRACE_APPEARANCES_MAX].since}")
             appearances = appearances[-TRACE_APPEARANCES_MAX:]
         appearances = [await self._with_readers(one) for one in appearances]
-        examined = {"head": self.head, "entries": len(hits), "texts": self.texts, "not_examined": list(self.missing)}
+        examined = {"head": self.head, "texts": self.texts, "not_examined": list(self.missing)}
         return Trace(self.text, tuple(appearances), not self.missing, examined)
+
+    async def _hits(self) -> list[Entry]:
+        """Entries that hold the text in what may be read, newest first. How many others hold it is nobody's business."""
+        hits: list[Entry] = []
+        before = self.head + 1
+        while len(hits) <= TRACE_APPEARANCES_MAX:
+            page = await self.store.search(self.key, self.text, before, TRACE_APPEARANCES_MAX + 1)
+            hits += [entry for entry in page if any(self._may_read(op.region) for op in entry.ops)]
+            if len(page) <= TRACE_APPEARANCES_MAX:
+                return hits
+            before = page[-1].offset
+        hits = hits[:TRACE_APPEARANCES_MAX]
+        self._miss(f"entries before version {hits[-1].offset}: more than {TRACE_APPEARANCES_MAX} hold the text")
+        return hits
 
     def _miss(self, what: str) -> None:
         self.missing[what] = None

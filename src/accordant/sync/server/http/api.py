@@ -21,6 +21,7 @@ from accordant.sync.server.http.history import Contradictions, read_log
 from accordant.sync.server.http.listing import list_documents
 from accordant.sync.server.http.metrics import Metrics
 from accordant.sync.server.http.openapi import description
+from accordant.sync.server.http.past import read_past
 from accordant.sync.server.http.paths import Target, target_of
 from accordant.sync.server.http.problems import Problem, problem_of
 from accordant.sync.server.http.reading import read_document, read_region
@@ -126,6 +127,8 @@ class HttpApi:
                 return await read_region(port, target, principal, request)
             case "log":
                 return await read_log(port, principal, request)
+            case "blame" | "why" | "trace" | "diff":
+                return await read_past(port, target, request)
             case "contradictions":
                 return await self._contradictions.read(port, principal)
             case "events":

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from accordant.types.limits import HTTP_DOCUMENTS_LIMIT_MAX, HTTP_LOG_LIMIT_MAX, INTEGER_MAX, KEY_CHARS_MAX
+from accordant.types.memory_limits import TRACE_CHARS_MAX
 from accordant.types.regions import OPERATIONS, Kind
 
 __all__ = ["description"]
@@ -109,7 +110,7 @@ def description() -> dict[str, Any]:
         "/documents": _read(
             "The documents that the caller may know of; `next` is the `after` of the next page.", _pages()
         ),
-        DOCUMENT: _read("All regions at one version.", [_query("at", VERSION, "As it was at this version.")]),
+        DOCUMENT: _read("All regions at one version.", [_query("at", VERSION, _AT)]),
         REGION: region
         | _write("put", "Replace a guarded field, or a whole text, that was read before.", _VALUE)
         | _write("post", "Append, add, increment; or another operation.", _ITEMS, (OP,))
@@ -121,6 +122,10 @@ def description() -> dict[str, Any]:
         )
         | _write("delete", "Remove one key."),
         f"{DOCUMENT}/log": _read("What happened, newest first.", _log_query()),
+        f"{DOCUMENT}/blame/{{region}}": _read("Who wrote which characters of a text.", [_query("at", VERSION, _AT)]),
+        f"{DOCUMENT}/why": _read("Why something is as it is, from what, and who relied on it.", [_REF]),
+        f"{DOCUMENT}/trace": _read("Where and when a text existed, and who had it.", [_TRACED]),
+        f"{DOCUMENT}/diff": _read("How two versions differ, and who is responsible.", _versions()),
         f"{DOCUMENT}/contradictions": _read("What does not fit together, with both authors.", []),
         f"{DOCUMENT}/events": _read("Server-sent events, one per log entry.", _events_query(), "text/event-stream"),
     }
@@ -144,6 +149,18 @@ def description() -> dict[str, Any]:
         },
         "security": [{}, {"token": []}],
     }
+
+
+_AT = "As it was at this version."
+_REF = _query("ref", TEXT, "What: `path@version`, as a write, a reading or the log names it; of a path, its newest write.")
+_TRACED = _query("text", {"type": "string", "maxLength": TRACE_CHARS_MAX}, "The text, or the digits of a number.")
+
+
+def _versions() -> list[dict[str, Any]]:
+    return [
+        _query("from", VERSION, "The older version."),
+        _query("to", VERSION, "The newer version; without it, the newest."),
+    ]
 
 
 def _pages() -> list[dict[str, Any]]:

@@ -16,12 +16,12 @@ from accordant.types.regions import GUARDED_ROOT
 __all__ = ["PARTS", "Target", "target_of"]
 
 ROUTE = "documents"
-PARTS = ("log", "contradictions", "events")
+PARTS = ("log", "contradictions", "events", "why", "trace", "diff")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`part`: None for the whole document, `regions`, or one of `PARTS`. All names are checked."""
+    """`part`: None for the whole document, `regions`, `blame`, or one of `PARTS`. All names are checked."""
 
     key: DocumentKey
     part: str | None = None
@@ -48,6 +48,8 @@ def target_of(scope: Scope) -> Target:
         return Target(key)
     if rest[0] in PARTS and len(rest) == 1:
         return Target(key, rest[0])
+    if rest[0] == "blame" and len(rest) == 2:
+        return Target(key, "blame", _region(rest[1]))
     if rest[0] == "regions" and len(rest) in (2, 3):
         return Target(key, "regions", _region(rest[1]), _key(rest[2]) if len(rest) == 3 else None)
     raise Problem("unknown_route", f"a document has no part {'/'.join(rest)[:200]!r}", hint="GET /openapi.json")
