@@ -91,7 +91,7 @@ class BlameRun:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(**{**data, "read": _read(data["read"])})
+        return cls(**{**_own(cls, data), "read": _read(data["read"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Source:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(**{**data, "sources": tuple(Source.from_json(one) for one in data["sources"])})
+        return cls(**{**_own(cls, data), "sources": tuple(Source.from_json(one) for one in data["sources"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Explanation:
         """What `to_json` gave."""
         sources = tuple(Source.from_json(one) for one in data["sources"])
         derived = tuple((ref, actor) for ref, actor in data["derived"])
-        return cls(**{**data, "sources": sources, "derived": derived, "readers": _readers(data["readers"])})
+        return cls(**{**_own(cls, data), "sources": sources, "derived": derived, "readers": _readers(data["readers"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class Appearance:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(**{**data, "read": _read(data["read"]), "readers": _readers(data["readers"])})
+        return cls(**{**_own(cls, data), "read": _read(data["read"]), "readers": _readers(data["readers"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,9 @@ class Trace:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(**{**data, "appearances": tuple(Appearance.from_json(one) for one in data["appearances"])})
+        return cls(
+            **{**_own(cls, data), "appearances": tuple(Appearance.from_json(one) for one in data["appearances"])}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,7 @@ class Piece:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
         by = tuple(Writer(*one) for one in data["by"])
-        return cls(**{**data, "by": by, "spans": tuple(tuple(one) for one in data["spans"])})
+        return cls(**{**_own(cls, data), "by": by, "spans": tuple(tuple(one) for one in data["spans"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,12 @@ class Change:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """What `to_json` gave."""
-        return cls(**{**data, "pieces": tuple(Piece.from_json(one) for one in data["pieces"])})
+        return cls(**{**_own(cls, data), "pieces": tuple(Piece.from_json(one) for one in data["pieces"])})
+
+
+def _own(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the data the class knows: a newer server may say more."""
+    return {name: data[name] for name in cls.__dataclass_fields__ if name in data}
 
 
 def _read(rows: Sequence[Sequence[Any]]) -> Read:

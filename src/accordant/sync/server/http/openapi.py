@@ -152,7 +152,9 @@ def description() -> dict[str, Any]:
 
 
 _AT = "As it was at this version."
-_REF = _query("ref", TEXT, "What: `path@version`, as a write, a reading or the log names it; of a path, its newest write.")
+_REF = _query(
+    "ref", TEXT, "What: `path@version`, as a write, a reading or the log names it; of a path, its newest write."
+)
 _TRACED = _query("text", {"type": "string", "maxLength": TRACE_CHARS_MAX}, "The text, or the digits of a number.")
 
 
