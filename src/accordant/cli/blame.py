@@ -15,7 +15,7 @@ from accordant.cli.output import AsJson, console, moment, plain, print_json, wan
 from accordant.cli.source import StoreFile
 from accordant.types.past import BlameRun, Recall
 
-__all__ = ["blame", "table"]
+__all__ = ["In", "blame", "table"]
 
 AUTHORS_SHOWN_MAX = 3
 

@@ -88,4 +88,6 @@ def _side(mark: str, style: str, value: Any, spans: Sequence[tuple[int, int]]) -
 def _by(piece: Piece, colours: Colours) -> Text:
     if not piece.by:
         return Text()
-    return Text("  ") + Text(", ").join(Text() + colours.named(one.actor) + Text(f" v{one.version}", "dim") for one in piece.by)
+    return Text("  ") + Text(", ").join(
+        Text() + colours.named(one.actor) + Text(f" v{one.version}", "dim") for one in piece.by
+    )
