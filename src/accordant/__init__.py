@@ -32,6 +32,7 @@ from accordant.types.presence import Present
 from accordant.types.provenance import Retraction
 from accordant.types.readings import Claim, LogItem, Reading, Token
 from accordant.types.refs import Ref
+from accordant.types.retention import Retention
 
 if TYPE_CHECKING:
     from accordant.engine.host.engine import Engine
@@ -65,6 +66,7 @@ __all__ = [
     "Present",
     "Reading",
     "Ref",
+    "Retention",
     "Retraction",
     "SchemaError",
     "SecondWriter",

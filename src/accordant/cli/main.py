@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "diff": ("accordant.cli.diff", "diff"),
     "access": ("accordant.cli.access", "access"),
     "doctor": ("accordant.cli.doctor", "doctor"),
+    "compact": ("accordant.cli.compact", "compact"),
     "verify": ("accordant.cli.verify", "verify"),
     "probe": ("accordant.cli.probe", "probe"),
 }

@@ -29,6 +29,7 @@ __all__ = [
     "plain",
     "print_json",
     "shortened",
+    "size",
     "wants_json",
 ]
 
@@ -115,3 +116,13 @@ def moment(at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     except (OverflowError, ValueError, OSError):
         return f"{at_ms} ms"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:,.0f} {unit}" if unit == "B" else f"{amount:,.1f} {unit}"

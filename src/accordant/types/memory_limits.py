@@ -35,6 +35,10 @@ __all__ = [
     "READ_VERSIONS_KEPT",
     "REFS_PER_ENTRY_NAMED_MAX",
     "RENDER_CHARS_MIN",
+    "RETENTION_DOCUMENTS_PAGE",
+    "RETENTION_ENTRIES_MIN",
+    "RETENTION_EVERY_S",
+    "RETENTION_REST",
     "SEARCH_SLICE",
     "SIGHTINGS_PER_DOCUMENT_MAX",
     "SIGHTINGS_SOON_S",
@@ -201,3 +205,16 @@ BATCHES_PER_SESSION_MAX: Final = 16
 
 BATCH_NAME_CHARS_MAX: Final = 64
 """Characters of a batch's id, which its handle makes. Beyond: `Invalid`, `bad_batch`."""
+
+
+RETENTION_EVERY_S: Final = 60.0
+"""Between two walks of an engine's retention over its documents. Old bytes may stay that much longer."""
+
+RETENTION_DOCUMENTS_PAGE: Final = 100
+"""Documents that such a walk asks for at once; it goes on until it has seen all."""
+
+RETENTION_ENTRIES_MIN: Final = 1_000
+"""Entries that are worth a truncation. Fewer wait for more: a small document stays whole."""
+
+RETENTION_REST: Final = 4.0
+"""How much longer than a document took the walk rests before the next one."""

@@ -21,14 +21,17 @@ from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.host.replay import Replays
 from accordant.engine.host.resting import Resting
+from accordant.engine.host.retention import Keeper, compact
 from accordant.engine.host.turns import Turns
-from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Store
+from accordant.engine.state import DocumentState
+from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Pin, Store
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.entries import Auth
 from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.limits import DOCUMENT_IDLE_S, LEASE_S
 from accordant.types.namespaces import DocumentKey, Namespace, segment
+from accordant.types.retention import Compaction, Retention
 
 __all__ = ["Engine"]
 
@@ -62,6 +65,7 @@ class Engine:
     `path`: a store file, created when missing; None keeps everything in memory. `durability`: `"fsync"` survives power loss,
     `"process"` a crash of the process. `store`: a store of your own instead. `lease_s`: after how long another process may take
     over from a silent one. `idle_s`: how long a document that nobody uses stays loaded.
+    `retention`: which old versions stay rebuildable; None: all of them.
     Raises `NoAuthority` naming the holder while another process has the store open, and `StoreError`.
     """
 
@@ -73,6 +77,7 @@ class Engine:
         durability: Durability = "fsync",
         lease_s: float = LEASE_S,
         idle_s: float = DOCUMENT_IDLE_S,
+        retention: Retention | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if store is not None and path is not None:
@@ -96,6 +101,8 @@ class Engine:
         self._unloading: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
         self._replays = Replays(store)
+        self._retention = retention or Retention()
+        self._keeping: asyncio.Task[None] | None = None
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -109,6 +116,9 @@ class Engine:
             raise
         self._renewing = asyncio.create_task(self._keep_leases(), name="accordant leases")
         self._unloading = asyncio.create_task(self._unload_idle(), name="accordant unloading")
+        if not self._retention.keeps_all:
+            keeper = Keeper(self._store, self._retention, lambda: int(self._clock() * 1000))
+            self._keeping = asyncio.create_task(keeper.run(), name="accordant retention")
         return self
 
     async def __aexit__(
@@ -120,10 +130,10 @@ class Engine:
         """Finish what was begun, keep checkpoints, let go of the lease and the store. Idempotent."""
         if self._renewing is None:
             return
-        for task in filter(None, (self._renewing, self._unloading)):
+        for task in filter(None, (self._keeping, self._renewing, self._unloading)):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        self._renewing = self._unloading = None
+        self._renewing = self._unloading = self._keeping = None
         try:
             ends = await asyncio.gather(*(host.close() for host in self._hosts.values()), return_exceptions=True)
             ends += await asyncio.gather(
@@ -293,6 +303,35 @@ class Engine:
         Raises `Invalid` (`unknown_version`), `SnapshotExpired`, `StoreError`, `NoAuthority` (`timeout`).
         """
         return await self._replays.outline(key.path, version)
+
+    async def compact(self, key: DocumentKey, upto: int | None = None) -> Compaction:
+        """Let go of what only versions before `upto` need; None: keep the newest version alone. That somebody wrote, what, when
+        and why stays, and so do pinned versions. Raises `Invalid` (`unknown_version`), `StoreError`, `NoAuthority`."""
+        await self._confirm(key)
+        return await compact(self._store, key.path, upto)
+
+    async def pin(self, key: DocumentKey, version: int, *, agent: str, why: str) -> None:
+        """Keep a version rebuildable whatever retention drops, until `unpin`. Raises `Invalid` (`unknown_version`,
+        `too_many_pins`), `SnapshotExpired`, `StoreError`."""
+        await self._confirm(key)
+        state = await self._replays.read(key.path, version, DocumentState.dump)
+        await self._store.pin(key.path, version, state, segment(agent), why)
+
+    async def unpin(self, key: DocumentKey, version: int) -> None:
+        """Let retention have that version again."""
+        await self._confirm(key)
+        await self._store.unpin(key.path, version)
+
+    async def pins(self, key: DocumentKey) -> list[Pin]:
+        """The pinned versions, oldest first, each with who asked for it and why."""
+        return await self._store.pins(key.path)
+
+    async def _confirm(self, key: DocumentKey) -> None:
+        """Whoever changes what is kept of a document is its authority."""
+        self._check_open()
+        held = self._leases.get(ALL) or self._leases.get(key.path) or await self._acquire(key.path)
+        if not held.is_current():
+            await held.confirm()
 
     async def exists(self, key: DocumentKey) -> bool:
         """Whether the store knows this document: opening one that it does not know creates it."""

@@ -6,10 +6,11 @@ import logging
 
 from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.effects import Published
+from accordant.engine.host.expiry import expired
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Checkpoint, Compacted, Store
 from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, SnapshotExpired, StoreError
+from accordant.types.errors import AccordantError, StoreError
 
 __all__ = ["load_state", "published_after"]
 
@@ -38,7 +39,7 @@ async def load_state(
             entries = await store.read(key, state.head, 1000)
         except Compacted as compacted:
             if upto is not None and upto < compacted.checkpoint:
-                raise SnapshotExpired(f"version {upto} of {key} is no longer kept", version=upto) from compacted
+                raise await expired(store, key, upto, compacted) from compacted
             raise StoreError(
                 f"{key}: its log starts after {compacted.checkpoint} and no usable checkpoint is there",
                 code="store_corrupt",

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from accordant.engine.crdt import ReplicaBroken
+from accordant.engine.host.expiry import expired
 from accordant.engine.host.sightings import Sightings
 from accordant.engine.outline import outline
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Checkpoint, Compacted, Store
 from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, Invalid, NoAuthority, SnapshotExpired, StoreError
+from accordant.types.errors import AccordantError, Invalid, NoAuthority, StoreError
 from accordant.types.limits import REPLAY_S_MAX, REPLAYS_AT_ONCE_MAX
 
 __all__ = ["Replays", "outline_at", "read_at"]
@@ -84,12 +85,7 @@ async def _entries(store: Store, key: str, after: int, count: int, version: int)
     try:
         entries = await store.read(key, after, count)
     except Compacted as compacted:
-        raise SnapshotExpired(
-            f"version {version} of {key} can no longer be rebuilt: its log starts after {compacted.checkpoint}",
-            version=version,
-            oldest=compacted.checkpoint,
-            hint=f"ask for version {compacted.checkpoint} or a later one",
-        ) from compacted
+        raise await expired(store, key, version, compacted) from compacted
     if not entries:
         raise _broken(key, after + 1, "it is missing")
     return entries

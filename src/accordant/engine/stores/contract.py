@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from accordant.types.entries import Entry
+from accordant.types.retention import Sizes
 
 __all__ = [
     "ALL",
@@ -287,6 +288,9 @@ class Store(Protocol):
     async def sightings(self, document: str, low: int, high: int, limit: int) -> list[Sighting]:
         """Who saw versions in [`low`, `high`): the newest version first, of one version the one noted last; at most
         `limit`."""
+
+    async def sizes(self, document: str, upto: int | None = None) -> Sizes:
+        """What it takes up; of the log only the entries with offset <= `upto`. Looks at all of them."""
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         """The lease with a new, higher epoch, in [`AUTHORITY_ID_MIN`, `AUTHORITY_ID_END`). Raises

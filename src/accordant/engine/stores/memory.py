@@ -39,6 +39,7 @@ from accordant.types.entries import GENESIS, Entry, content_hash, entry_from
 from accordant.types.errors import Invalid, StoreError
 from accordant.types.limits import QUARANTINE_BYTES_MAX
 from accordant.types.memory_limits import SIGHTINGS_PER_DOCUMENT_MAX
+from accordant.types.retention import Sizes
 
 __all__ = ["MemoryStore"]
 
@@ -249,6 +250,23 @@ class MemoryStore:
         found = self._documents.get(document)
         noted = [] if found is None else [one for one in reversed(found.seen.values()) if low <= one.version < high]
         return sorted(noted, key=lambda one: one.version, reverse=True)[: max(limit, 0)]
+
+    async def sizes(self, document: str, upto: int | None = None) -> Sizes:
+        found = self._documents.get(document)
+        if found is None:
+            return Sizes()
+        rows = found.rows[: found.head if upto is None else max(upto, 0)]
+        return Sizes(
+            entries=len(rows),
+            compacted=min(found.compacted, len(rows)),
+            updates=sum(len(row.update or b"") for row in rows),
+            headers=sum(len(row.header) + len(row.hash) for row in rows),
+            index=sum(map(len, found.words.values())) * 8,
+            checkpoints=sum(len(one.state) for one in found.checkpoints.values()),
+            pinned=sum(len(state.state) for _, state in found.pins.values()),
+            quarantine=found.refused_bytes,
+            sightings=len(found.seen) * 100,
+        )
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         lease = grant(self._leases.values(), resource, Claimant(holder), self._now_ms(), ttl_s)

@@ -39,6 +39,7 @@ from accordant.types.entries import Entry
 from accordant.types.errors import Invalid, StoreError
 from accordant.types.limits import AT_ONCE_BYTES_MAX
 from accordant.types.memory_limits import PICK_SLICE, TRUNCATE_REST
+from accordant.types.retention import Sizes
 
 __all__ = ["SqliteStore"]
 
@@ -184,6 +185,9 @@ class SqliteStore:
 
     async def sightings(self, document: str, low: int, high: int, limit: int) -> list[Sighting]:
         return await self._read(lambda sql: sqlite_memory.sightings(sql, document, low, high, limit))
+
+    async def sizes(self, document: str, upto: int | None = None) -> Sizes:
+        return await self._read(lambda sql: sqlite_memory.sizes(sql, document, upto))
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         return await self._write(lambda sql: self._leases.acquire(sql, resource, holder, ttl_s))

@@ -26,6 +26,7 @@ __all__ = [
     "first",
     "translated",
     "use_wal",
+    "vacuum",
     "whole_number",
 ]
 
@@ -93,6 +94,20 @@ def checkpoint_wal(connection: Connection) -> bool:
     except apsw.Error:
         return False  # the log still holds every page, so nothing is lost and commits go on
     return True
+
+
+def vacuum(path: str) -> None:
+    """Write the file anew without the pages that nothing uses. Needs as much free space as the file has, and that nobody else
+    has it open for writing; killed, it changes nothing. Raises `StoreError`."""
+    try:
+        connection = connect(path, read_only=False, durability="fsync", vfs=None)
+        try:
+            connection.execute("vacuum")
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise translated(error, path, landed=False) from error
 
 
 def translated(error: Exception, path: str, *, landed: bool | None) -> StoreError:

@@ -16,8 +16,12 @@ from accordant.engine.stores.sqlite_database import Connection, every, first, wh
 from accordant.engine.stores.sqlite_schema import entry_id
 from accordant.types.entries import GENESIS
 from accordant.types.memory_limits import SIGHTINGS_PER_DOCUMENT_MAX
+from accordant.types.retention import Sizes
 
-__all__ = ["note_sightings", "pin", "pins", "sightings", "unpin"]
+__all__ = ["note_sightings", "pin", "pins", "sightings", "sizes", "unpin"]
+
+_INDEX_ROW_BYTES = 20
+"""A word's hash, the entry, and what SQLite adds."""
 
 
 def pin(connection: Connection, document: str, wanted: Pin, state: bytes) -> None:
@@ -91,6 +95,37 @@ def sightings(connection: Connection, document: str, low: int, high: int, limit:
         (document, low, high, max(limit, 0)),
     )
     return [Sighting(row[0], row[1], row[2], row[3], row[4], tuple(json.loads(row[5]))) for row in rows]
+
+
+def sizes(connection: Connection, document: str, upto: int | None) -> Sizes:
+    """By walks over the document's rows, and over the whole index."""
+    row = first(connection, "select id, head, compacted, refused_bytes from documents where key = ?", (document,))
+    if row is None:
+        return Sizes()
+    number, head, compacted, refused = row
+    last = head if upto is None else max(min(upto, head), 0)
+    whole = [entry_id(number, 1), entry_id(number, last)]
+    headers = "select sum(length(cast(header as blob)) + length(hash)) from entries where id between ? and ?"
+    bodies = "select sum(length(body)) from entries where id between ? and ?"
+    states = "select sum(length(state)) from {} where document = ?"
+    return Sizes(
+        entries=last,
+        compacted=min(compacted, last),
+        updates=whole_number(connection, bodies, [entry_id(number, compacted + 1), entry_id(number, last)]),
+        headers=whole_number(connection, headers, whole),
+        index=_INDEX_ROW_BYTES
+        * whole_number(connection, "select count(*) from filed where entry between ? and ?", whole),
+        checkpoints=whole_number(connection, states.format("checkpoints"), (number,)),
+        pinned=whole_number(connection, states.format("pins"), (number,)) if _has(connection, "pins") else 0,
+        quarantine=refused,
+        sightings=_sighting_bytes(connection, number) if _has(connection, "sightings") else 0,
+    )
+
+
+def _sighting_bytes(connection: Connection, number: int) -> int:
+    """Each is there twice: as a row and in the index that keeps it from being noted again."""
+    text = "select sum(2 * length(actor || session || paths) + 40) from sightings where id between ? and ?"
+    return whole_number(connection, text, (entry_id(number, 0), entry_id(number + 1, 0) - 1))
 
 
 def _has(connection: Connection, table: str) -> bool:
