@@ -14,10 +14,9 @@ from audited_store import KEY, TASK, Brief, answer, rows, run
 async def filled(path: Path) -> None:
     async with Engine(path, durability="process") as engine:
         brief = await engine.open(Brief, TASK, "brief", agent="triage")
-        seen = await brief.account.read()
-        for n in range(1500):  # what is overwritten is in the log alone: the state stays small
-            await brief.account.commit({"n": n, "text": "x" * 2000}, expect=seen, why="bulk")
-            seen = await brief.account.read()
+        for _ in range(750):  # what is deleted is in the log alone: the state stays small
+            await brief.draft.append("x" * 4000)
+            await brief.draft.delete(0, 4000)
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def test_freed_pages_are_used_again_and_a_vacuum_makes_the_file_smaller(store: P
     full = store.stat().st_size
     assert answer("compact", store, "--keep-versions", "1")["file_bytes"] <= full * 1.1
     asyncio.run(filled(store))
-    assert store.stat().st_size < full * 1.2
+    assert store.stat().st_size < full * 1.5
     shown = answer("compact", store, "--keep-versions", "1", "--vacuum")
     assert shown["file_bytes"] < full * 0.8, shown
     assert answer("verify", store)["agrees"] is True
