@@ -145,6 +145,7 @@ export class Handle {
 
   #hear (/** @type {{type: number, body: any}} */ { type, body }) {
     if (type === OWN.welcome) this.#welcomed(body)
+    else if (type === OWN.refusal && body.error?.code === 'epoch_changed') this.#forget(ofAnotherTime())
     else if (type === OWN.refusal) this.#reset(errorOfMessage(body.error, RefusedError), this.#replica.ledger.refused())
     else if (type === OWN.error && body.id === null) this.#turnedAway = errorOfMessage(body.error)
     else if (type === OWN.ack) {
@@ -160,7 +161,7 @@ export class Handle {
     if (isAnother) {
       this.version = version
       this.#seat = null
-      this.#forget(new FencedError('this is another document under the same name', { code: 'epoch_changed', outcome: 'fenced' }))
+      this.#forget(ofAnotherTime())
       return
     }
     this.#seat = { session, secret }
@@ -199,6 +200,7 @@ export class Handle {
 
   #dropped (/** @type {{code: number, reason: string} | null} */ close) {
     if (close?.code === 4409) this.#reset(errorOfClose(close.code, close.reason), this.#replica.ledger.refused())
+    else if (close?.code === 4411) this.#forget(ofAnotherTime())
     else if (close !== null && isFinal(close.code)) {
       this.#finish('stopped', this.#turnedAway ?? errorOfClose(close.code, close.reason))
     } else this.#become('connecting')
@@ -280,6 +282,10 @@ export class Handle {
     this.#waiting = waiting.filter(({ isMet }) => !isMet())
     for (const one of waiting) if (!this.#waiting.includes(one)) one.resolve()
   }
+}
+
+function ofAnotherTime () {
+  return new FencedError('this is another document under the same name', { code: 'epoch_changed', outcome: 'fenced' })
 }
 
 function misuse (/** @type {string} */ message) {

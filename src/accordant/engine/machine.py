@@ -37,6 +37,7 @@ from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.denials import Denials, beaten_by
 from accordant.engine.durable_view import DurableView
 from accordant.engine.effects import Effects, Published
+from accordant.engine.epochs import check_epochs, of_another_time
 from accordant.engine.eventing import noted
 from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
@@ -126,6 +127,7 @@ class Machine:
             case Quarantine():
                 return self._quarantine(command, now, effects)
             case Sync():
+                check_epochs(self.state.ledger, command.state_vector or b"")
                 try:
                     return self.state.replica.encode(command.state_vector)
                 except ReplicaBroken as error:  # encoding changes nothing: it is the state vector that is broken
@@ -163,10 +165,12 @@ class Machine:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def take_over(self, now: int, holder: str) -> Effects:
-        """The first entry of this epoch: everybody can see from where on who decided."""
+        """The first entry of this epoch: everybody can see from where on who decided, and every replica from now on holds
+        something of this authority (`epochs`)."""
         effects = Effects()
         info = {"epoch": self.epoch, "holder": holder}
-        self._append(Entry(self.head + 1, EntryKind.EPOCH, now, ENGINE_ACTOR, info=info), effects)
+        update = None if self.state.ledger.next_clock(self.epoch) else self.state.replica.leave_mark()
+        self._fold_own(Entry(self.head + 1, EntryKind.EPOCH, now, ENGINE_ACTOR, info=info, update=update), {}, effects)
         for batch in self.state.batches.all():  # their sessions are gone with the authority before
             self._append(batch.ending(self.head + 1, now, "its session has ended"), effects)
         return effects
@@ -333,7 +337,8 @@ class Machine:
                 grants.check_plan(session.grant, session.agent, plan)
             if command.is_trial and plan.deletes:
                 check_room_at_once(plan.draft, self.state.schema)
-        except AccordantError as found:
+        except AccordantError as refused:
+            found = of_another_time(self.state.ledger, command.update, refused) if command.catches_up else refused
             # A reader's second edit refers to its first, which is nowhere: whatever else is wrong, that is the reason.
             error = _reader(session) if session.read_only else found
             if not command.is_trial:

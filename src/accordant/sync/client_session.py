@@ -120,6 +120,7 @@ class ClientSession:
         self.version = 0
         self.schema = Schema.open()
         self.ended: AccordantError | None = None
+        self._is_of_another_time = False
         self._hello = hello
         self._unanswered: dict[int, tuple[Method, bytes]] = {}
         self._next_call = 1
@@ -141,6 +142,10 @@ class ClientSession:
     def dropped(self, code: int, reason: str) -> list[ClientAction]:
         """The connection is gone. 0: without a close frame."""
         if self.state is ClientState.ENDED:
+            return []
+        if code == CloseCode.EPOCH:  # the replica goes, the handle stays: the next welcome begins with an empty one
+            self._is_of_another_time = True
+            self.state = ClientState.OFFLINE
             return []
         error = _final(code, reason)
         if error is not None:
@@ -227,7 +232,8 @@ class ClientSession:
             case OwnType.ERROR, ClientState.GREETING:
                 return self._turned_away(_error_in(body))
             case OwnType.REFUSAL, ClientState.READY:
-                return self.end(_error_in(body))
+                error = _error_in(body)
+                return [] if isinstance(error, EpochChanged) else self.end(error)  # the close code says what to do
             case OwnType.NOTICE, ClientState.READY:
                 return self._noticed(body)
             case OwnType.ACK, ClientState.READY:
@@ -245,6 +251,7 @@ class ClientSession:
     def _welcomed(self, welcome: Welcome) -> list[ClientAction]:
         self.state, known = ClientState.READY, self.welcome
         same = known is None or (known.incarnation == welcome.incarnation and welcome.version >= self.version)
+        same, self._is_of_another_time = same and not self._is_of_another_time, False
         self.version = max(self.version, welcome.version) if welcome.resumed else welcome.version
         self.welcome, self.schema = welcome, welcome.schema
         # What was made on another document's past is not sent into this one's.

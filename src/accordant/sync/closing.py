@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
+from accordant.types.errors import AccordantError, EpochChanged, Fenced, NoAuthority, StoreError
 
 __all__ = ["CloseCode", "close_code", "close_reason"]
 
@@ -27,6 +27,7 @@ class CloseCode(IntEnum):
     SILENT = 4408
     REFUSED = 4409
     ENDED = 4410
+    EPOCH = 4411
     TOO_LARGE = 4413
     JOIN_REFUSED = 4422
     INTERNAL = 4500
@@ -41,6 +42,8 @@ class CloseCode(IntEnum):
 
 def close_code(error: AccordantError) -> CloseCode:
     """With which code a connection closes whose update was answered with this error."""
+    if isinstance(error, EpochChanged):
+        return CloseCode.EPOCH
     if isinstance(error, Fenced):
         return CloseCode.ENDED
     if isinstance(error, NoAuthority | StoreError):

@@ -62,7 +62,7 @@ class HocuspocusSession(PeerSession):
     def joined(self) -> list[Action]:
         """The session has begun."""
         self._move(State.JOINING, State.PEER)
-        return [_send(Authenticated(self._is_read_only)), Listen()]
+        return [_send(Authenticated(self._is_read_only)), Listen(is_known=False)]
 
     def receive_frame(self, frame: bytes) -> list[Action]:
         """What a message leads to. After `CLOSED` nothing does."""
@@ -91,7 +91,10 @@ class HocuspocusSession(PeerSession):
         if self._stays(error):
             return [_send(SyncStatus(False))]
         code = close_code(error)
-        denial = [_send(SyncStatus(False)), _send(PermissionDenied(close_reason(error)))]
+        denied = [_send(PermissionDenied(close_reason(error)))]
+        if code is CloseCode.EPOCH:  # what it holds was no update, so that no status answers it
+            return denied + self._close(code, error)
+        denial = [_send(SyncStatus(False)), *denied]
         return (denial if code is CloseCode.REFUSED else []) + self._close(code, error)
 
     def _named(self, message: HocuspocusMessage) -> list[Action]:

@@ -103,12 +103,16 @@ class AskForNews:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """From now on send this peer what changes, and now the room's awareness."""
+    """Now send this peer the room's awareness, and from now on what changes of it and, unless it has still to say what it holds
+    (`is_known`), of the document."""
+
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Send this peer what it lacks (Step 2). `asks_first`: with an `AskForNews` of its own before that."""
+    """Send this peer what it lacks (Step 2), and from now on what changes; or call `refused`, when what it has is of another time
+    of this document. `asks_first`: with an `AskForNews` of its own before that."""
 
     state_vector: bytes
     asks_first: bool = False
@@ -226,7 +230,7 @@ class PeerSession:
         else:
             message = AuthDenied(close_reason(error))
         code = close_code(error)
-        told: list[Action] = [Send(encode_message(message))] if code is CloseCode.REFUSED else []
+        told: list[Action] = [Send(encode_message(message))] if code in (CloseCode.REFUSED, CloseCode.EPOCH) else []
         return told + self._close(code, error)
 
     def _stays(self, error: AccordantError) -> bool:

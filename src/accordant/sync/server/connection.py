@@ -30,7 +30,7 @@ from accordant.sync.server.seats import Seat, Seats
 from accordant.sync.session import PeerSession
 from accordant.sync.wire import Awareness, SyncStep1, encode_message
 from accordant.types.access import Principal
-from accordant.types.errors import AccordantError, Denied, Invalid
+from accordant.types.errors import AccordantError, Denied, EpochChanged, Invalid
 from accordant.types.limits import (
     ANSWER_BYTES_MAX,
     CALLS_IN_FLIGHT_MAX,
@@ -49,6 +49,9 @@ from accordant.types.namespaces import DocumentKey
 __all__ = ["Connection"]
 
 _TOO_EARLY = frozenset({"clock_gap", "unknown_reference"})
+
+_HELD_LONGER = (CloseCode.REFUSED, CloseCode.EPOCH)
+"""Peers that may come back by themselves, with the same in vain."""
 
 logger = logging.getLogger("accordant.sync")
 _REPLICATES = (acts.Listen, acts.Answer)
@@ -234,10 +237,11 @@ class Connection:
                     self._show_awareness()
                 case acts.AskForNews():
                     self._start(self.speak_first())
-                case acts.Listen():
-                    self._listen()
+                case acts.Listen(is_known):
+                    self._listen(is_known)
                 case acts.Answer(state_vector, asks_first):
                     self._peer.hold()  # from this turn on, in which the peer begins to listen
+                    self._peer.listens = True
                     self._start(self._answer(state_vector, asks_first))
                 case acts.Perform(call, method, body):
                     self._start(self._perform(call, method, body))
@@ -301,10 +305,10 @@ class Connection:
     def _refuse(self, update: bytes, error: AccordantError) -> None:
         """The peer is told at once, hears nothing more, and is closed: at once too, unless it comes back with the same."""
         for action in self._machine.refused(error):
-            if not (isinstance(action, acts.Close) and action.code is CloseCode.REFUSED):
+            if not (isinstance(action, acts.Close) and action.code in _HELD_LONGER):
                 self._carry_out([action])
                 continue
-            self._peer.listens = self._peer.watches = False
+            self._peer.turn_away()
             loop = asyncio.get_running_loop()
             delay_s = self._patience.refused(self._key.path, self._agent, update, loop.time())
             self._goodbye = loop.call_later(delay_s, self._peer.close, action.code, action.reason)
@@ -438,9 +442,10 @@ class Connection:
             text = "this token reads some regions only, and a replica holds all: use calls or HTTP"
             raise Denied(text, code="partial_reader")
 
-    def _listen(self) -> None:
+    def _listen(self, is_known: bool) -> None:
         """From now on the peer gets what changes; whatever was durable before is in its step 2."""
-        self._peer.listens = self._peer.watches = True
+        self._peer.watches = True
+        self._peer.listens = self._peer.listens or is_known
         if self._room.awareness().states:
             self._peer.post(self._room.awareness_frame())
 
@@ -458,6 +463,9 @@ class Connection:
                 frame = self._room.whole_state(update)
                 self._charge(1 + len(update) / CHATTER_BYTES)
                 self._peer.post_whole(frame)
+        except EpochChanged as error:
+            self._peer.turn_away()  # not a byte of this document reaches that replica
+            self._refuse(state_vector, error)
         except AccordantError as error:
             self._peer.close(CloseCode.UNAVAILABLE, close_reason(error))
         finally:

@@ -79,6 +79,12 @@ class Peer:
             self._held.append(frame)
             self._held_bytes += len(frame.payload)
 
+    def turn_away(self) -> None:
+        """From now on it is sent nothing that changes, and nothing of what waits for a whole state."""
+        self.listens = self.watches = False
+        self._held.clear()
+        self._held_bytes = 0
+
     def hold(self) -> None:
         """A whole state will be sent: updates wait for it. Each `hold` needs its `release`."""
         self._holds += 1
