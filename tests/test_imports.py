@@ -20,6 +20,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("accordant.cli",),
     ("accordant.testing",),
     ("accordant.blocking",),
+    ("accordant.adapters",),
     ("accordant.sync.server", "accordant.sync.client"),
     ("accordant.engine.host",),
     ("accordant.engine.stores",),
@@ -53,11 +54,14 @@ DOORS = {
     "typer": ("accordant.cli",),
     "rich": ("accordant.cli",),
     "langgraph": ("accordant.cli.probe_targets", "accordant.adapters"),
+    "opentelemetry": ("accordant.adapters.telemetry",),
     "torch": (),
 }
 """Where a foreign library may be imported, and nowhere else."""
 
-HEAVY = frozenset("torch typer rich starlette uvicorn uvloop websockets langgraph langchain_core numpy httpx".split())
+HEAVY = frozenset(
+    "torch typer rich starlette uvicorn uvloop websockets langgraph langchain_core numpy httpx opentelemetry".split()
+)
 """What `import accordant` must not load."""
 
 
@@ -140,7 +144,7 @@ def test_every_foreign_library_is_declared_and_every_declared_one_is_used() -> N
     core = {distribution(line) for line in project["dependencies"]}
     declared = core | {distribution(line) for listed in extras.values() for line in listed}
     used = {found.imported.split(".")[0] for found in imports()} - {"accordant", *sys.stdlib_module_names}
-    provided = {"langgraph": "langgraph_checkpoint", "jwt": "PyJWT"}
+    provided = {"langgraph": "langgraph_checkpoint", "opentelemetry": "opentelemetry_api", "jwt": "PyJWT"}
     assert {provided.get(name, name) for name in used} - declared == set(), "imported and not declared"
     assert core - used == set(), "declared for everybody and imported nowhere"
 

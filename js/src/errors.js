@@ -82,6 +82,7 @@ const BY_CLOSE_CODE = {
   4408: UnavailableError,
   4409: RefusedError,
   4410: FencedError,
+  4411: FencedError,
   4413: TooMuchError,
   4422: InvalidError
 }
@@ -146,7 +147,7 @@ export function errorOfClose (/** @type {number} */ code, /** @type {string} */ 
   const found = /^([a-z][a-z0-9_]*): ([^]*)$/.exec(reason ?? '')
   return new (BY_CLOSE_CODE[code] ?? AccordantError)(found ? found[2] : reason || `the server closed with ${code}`, {
     code: found ? found[1] : `closed_${code}`,
-    outcome: code === 4410 ? 'fenced' : 'denied',
+    outcome: code === 4410 || code === 4411 ? 'fenced' : 'denied',
     fields: { close_code: code }
   })
 }

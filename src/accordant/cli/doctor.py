@@ -18,6 +18,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from accordant.cli.doctor_store import Occupancy, occupancy
 from accordant.cli.output import AsJson, console, plain, print_json, wants_json
 from accordant.cli.source import DocumentName, StoreFile, choose, latest_entries, reading
 from accordant.engine.stores.contract import AuditQuery
@@ -134,12 +135,14 @@ def doctor(
     store: StoreFile,
     document: DocumentName = None,
     last: Annotated[int, typer.Option(min=1, help="Look back over so many entries of the log.")] = DOCTOR_ENTRIES,
+    keep_days: Annotated[float, typer.Option(min=0, help="Say what a retention of so many days would free.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Does anything check which version a writer had read? Per region, from the schema and from the audit.
 
-    Lists every path where the last writer wins, who writes what, who was denied, and what to change. Reads only: the store
-    may be in use.
+    Lists every path where the last writer wins, who writes what, who was denied, and what to change; then what the document
+    takes up in its store, how fast it grows, what a retention would free, and which versions are pinned. Reads only: the
+    store may be in use.
 
     Examples:
 
@@ -147,20 +150,20 @@ def doctor(
 
     accordant doctor state.db acme/task/q3/brief --json
     """
-    diagnosis = asyncio.run(_examined(store, document, last))
+    diagnosis, occupied = asyncio.run(_examined(store, document, last, keep_days))
     if wants_json(as_json):
-        print_json(diagnosis.to_json())
+        print_json(diagnosis.to_json() | {"store": occupied.to_json()})
     else:
-        console().print(_shown(diagnosis))
+        console().print(_shown(diagnosis), occupied.shown())
 
 
-async def _examined(source: str, document: str | None, last: int) -> Diagnosis:
+async def _examined(source: str, document: str | None, last: int, keep_days: float) -> tuple[Diagnosis, Occupancy]:
     async with reading(source) as store:
         info = await choose(store, document)
         query = AuditQuery(info.key, kind=EntryKind.SCHEMA, limit=SCHEMAS_MAX, oldest_first=True)
         schemas = await store.audit(query)
         entries = [entry async for entry in latest_entries(store, info, last)]
-        return examine(info.key, info.head, schemas, entries)
+        return examine(info.key, info.head, schemas, entries), await occupancy(store, info, keep_days)
 
 
 def examine(document: str, head: int, schemas: Iterable[Entry], entries: Sequence[Entry]) -> Diagnosis:

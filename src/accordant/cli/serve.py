@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import sys
 from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,12 +13,15 @@ from urllib.parse import urlsplit
 
 import typer
 
+from accordant.adapters.telemetry import instrument
 from accordant.cli.output import AsJson
+from accordant.cli.serve_log import LogFormat, log_outcomes, start_logging
 from accordant.engine.host.engine import Engine
 from accordant.sync.server.arrivals import Crowd
 from accordant.sync.server.run import run
 from accordant.types.errors import Invalid
 from accordant.types.limits import ARRIVALS_PER_S_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX
+from accordant.types.retention import Retention
 
 __all__ = ["serve", "store_file"]
 
@@ -79,6 +81,16 @@ def serve(
             help="New connections a second of one client address; beyond: 429. 0: any number, as behind a proxy.",
         ),
     ] = None,
+    keep_days: Annotated[
+        float | None,
+        typer.Option(
+            min=0, show_default="everything", help="Versions of so many days stay rebuildable; older ones go."
+        ),
+    ] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="Lines on standard error; JSON has every denial too.")] = (
+        LogFormat.TEXT
+    ),
+    otel: Annotated[bool, typer.Option("--otel", help="An OpenTelemetry span for each write and denial.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve a store's documents: websocket peers (ours and any Yjs client) on one port, until interrupted.
@@ -87,10 +99,19 @@ def serve(
 
     Example: accordant serve ./state.db --port 8765
     """
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    start_logging(log_format)
     crowd = Crowd(max_connections, max_per_address, max_arrivals)
     origins = frozenset(map(_origin, origin or ()))
-    _run(_serve(store_file(path), host, port, durability, as_json, token_file, crowd, origins))
+    around = _Around(Retention(keep_days), otel)
+    _run(_serve(store_file(path), host, port, durability, as_json, token_file, crowd, origins, around))
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What an engine does beside serving."""
+
+    retention: Retention
+    has_telemetry: bool
 
 
 def store_file(path: str) -> Path:
@@ -127,6 +148,7 @@ async def _serve(
     token_file: Path | None,
     crowd: Crowd,
     origins: Collection[str],
+    around: _Around,
 ) -> None:
     def listening(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
@@ -143,7 +165,10 @@ async def _serve(
         print(f"  store      {store} ({durability.value})", flush=True)
         print(f"  model      {MODEL}", flush=True)
 
-    async with Engine(store, durability=durability.value) as engine:
+    async with Engine(store, durability=durability.value, retention=around.retention) as engine:
+        log_outcomes(engine)
+        if around.has_telemetry:
+            instrument(engine)
         await run(engine, host, port, listening, token_file, crowd, origins)
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from accordant.engine.effects import Published
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.engine import Engine
+from accordant.types.entries import EntryKind
 from accordant.types.errors import AccordantError
 from accordant.types.limits import METRIC_REGIONS_MAX
 
@@ -30,6 +31,9 @@ class Metrics:
             "accordant_conflicts", "Operations denied because somebody else's landed first.", ("region", "reason"),
             registry=self._registry,
         )  # fmt: skip
+        self._retractions = Counter(
+            "accordant_retractions", "What was taken back or superseded.", ("region", "act"), registry=self._registry
+        )
         Gauge("accordant_peers", "Connected websocket peers.", registry=self._registry).set_function(peers)
         documents = Gauge("accordant_documents", "Documents in memory.", registry=self._registry)
         documents.set_function(lambda: len(engine.hosts))
@@ -47,6 +51,8 @@ class Metrics:
             for op in one.ops:
                 region = self._label(op.region)
                 self._writes.labels(region, op.op, one.outcome).inc(n)
+                if one.kind == EntryKind.RETRACTION:
+                    self._retractions.labels(region, op.op).inc()
                 if one.outcome in ("conflict", "stale", "fenced"):
                     self._conflicts.labels(region, one.outcome).inc(n)
 
