@@ -1,13 +1,26 @@
-"""A process to kill: says `go`, then compacts a document up to a version while it also writes to it. Words: PATH VERSION."""
+"""A process to kill: compacts a document up to a version while it also writes to it. Words: PATH VERSION.
+
+It says `go`, then `chunk` inside each transaction that drops bytes, before that is committed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 from writing import KEY, PLACE, Books
 
 from accordant import Engine
+from accordant.engine.stores import sqlite_documents
+
+drop = sqlite_documents.truncate_chunk
+
+
+def drop_and_say(*arguments: Any) -> tuple[int, bool]:
+    dropped = drop(*arguments)
+    print("chunk", flush=True)
+    return dropped
 
 
 async def main(path: str, upto: int) -> None:
@@ -25,4 +38,5 @@ async def main(path: str, upto: int) -> None:
         await writing
 
 
+sqlite_documents.truncate_chunk = drop_and_say
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))

@@ -42,7 +42,7 @@ def test_whoever_is_let_in_is_told_so_first() -> None:
     for is_read_only in (False, True):
         session = HocuspocusSession(is_read_only)
         session.opened()
-        assert session.joined() == [s.Send(encode_message(Authenticated(is_read_only))), s.Listen()]
+        assert session.joined() == [s.Send(encode_message(Authenticated(is_read_only))), s.Listen(is_known=False)]
 
 
 def test_step_1_is_answered_by_ours_and_then_step_2() -> None:
