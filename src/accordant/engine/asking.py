@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from accordant.engine import grants
 from accordant.engine.answers import Answers, OrderLost
+from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.durable_view import DurableView, region_cut
+from accordant.engine.epochs import check_epochs
 from accordant.engine.readership import Readership
 from accordant.engine.sessions import Session, Sessions
 from accordant.engine.state import DocumentState
 from accordant.types.access import READ
 from accordant.types.commands import Question, ReadAnswer
-from accordant.types.errors import Invalid
+from accordant.types.errors import Invalid, WireError
 from accordant.types.provenance import WHOLE
 from accordant.types.snapshots import Cut, RegionCut
 
@@ -44,6 +46,14 @@ class Asking:
         kinds = self._state.kinds_of_all()
         regions = {n: region_cut(self._state, n, kind) for n, kind in kinds.items() if names is None or n in names}
         return self._cut(session, regions, names, self._state.head)
+
+    def lacking(self, state_vector: bytes | None) -> bytes:
+        """What a replica lacks, None: all. Raises `EpochChanged` for one of another time of this document, `WireError`."""
+        check_epochs(self._state.ledger, state_vector or b"")
+        try:
+            return self._state.replica.encode(state_vector)
+        except ReplicaBroken as error:  # encoding changes nothing: it is the state vector that is broken
+            raise WireError(f"not a state vector: {error}") from error
 
     def peek(self, session_id: str, question: Question, now: int) -> ReadAnswer | None:
         """At once; None: ask in turn, and be told there if it may not be answered."""

@@ -37,7 +37,7 @@ from accordant.engine.crdt import ReplicaBroken
 from accordant.engine.denials import Denials, beaten_by
 from accordant.engine.durable_view import DurableView
 from accordant.engine.effects import Effects, Published
-from accordant.engine.epochs import check_epochs, of_another_time
+from accordant.engine.epochs import of_another_time
 from accordant.engine.eventing import noted
 from accordant.engine.guard import Reader
 from accordant.engine.guarded_root import is_field, row
@@ -51,7 +51,7 @@ from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
 from accordant.types.commands import Committed, ReadAnswer, Submission
 from accordant.types.entries import Entry, EntryKind, OpRecord
-from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, StoreError, WireError
+from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, StoreError
 from accordant.types.limits import REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
 from accordant.types.provenance import Evidence
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
@@ -127,11 +127,7 @@ class Machine:
             case Quarantine():
                 return self._quarantine(command, now, effects)
             case Sync():
-                check_epochs(self.state.ledger, command.state_vector or b"")
-                try:
-                    return self.state.replica.encode(command.state_vector)
-                except ReplicaBroken as error:  # encoding changes nothing: it is the state vector that is broken
-                    raise WireError(f"not a state vector: {error}") from error
+                return self.asking.lacking(command.state_vector)
             case Outline():
                 session = self._living(command.session, now)
                 return grants.readable(outline(self.state), session.grant)
@@ -165,8 +161,7 @@ class Machine:
     # -- sessions ---------------------------------------------------------------------------------------------
 
     def take_over(self, now: int, holder: str) -> Effects:
-        """The first entry of this epoch: everybody can see from where on who decided, and every replica from now on holds
-        something of this authority (`epochs`)."""
+        """The first entry of this epoch: who decides from here on, and a mark of it for every replica (`epochs`)."""
         effects = Effects()
         info = {"epoch": self.epoch, "holder": holder}
         update = None if self.state.ledger.next_clock(self.epoch) else self.state.replica.leave_mark()

@@ -24,7 +24,7 @@ from accordant.types.memory_limits import (
 )
 from accordant.types.retention import Compaction, Retention
 
-__all__ = ["Keeper", "compact", "oldest_kept", "plan"]
+__all__ = ["DAY_MS", "Keeper", "compact", "oldest_kept", "plan"]
 
 logger = logging.getLogger("accordant.engine")
 DAY_MS = 86_400_000
