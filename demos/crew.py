@@ -1,10 +1,12 @@
-"""The overnight crew: three scripted agents share one brief, and the four things that once went wrong cannot, or are found.
+"""The overnight crew: three scripted agents share one brief, and the things that once went wrong cannot, or are found.
 
     python demos/crew.py [STORE]
 
 A web agent crawls 200 pages, a docs agent reads 80 internal papers, a synthesizer writes the brief. Nobody's open questions
-are overwritten; nothing is counted twice or lost; a conclusion drawn from findings that have moved on is denied; and a
-number that no agent ever surfaced is traced to the one who made it up. Every outcome is asserted.
+are overwritten; nothing is counted twice or lost; a conclusion drawn from findings that have moved on is denied; a number that
+no agent ever surfaced is traced to the one who made it up; and a number that was in the brief for one moment, and that nobody
+finds there any more, is traced to its write, its author and the reader who saw it, taken back, and its reader told. Every outcome
+is asserted.
 """
 
 from __future__ import annotations
@@ -15,10 +17,24 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from accordant import Counter, Denied, Document, Engine, Guarded, Invalid, Log, Namespace, StaleRead, UnionSet, region
+from accordant import (
+    Counter,
+    Denied,
+    Document,
+    Engine,
+    Guarded,
+    Invalid,
+    Invalidated,
+    Log,
+    Namespace,
+    StaleRead,
+    Text,
+    UnionSet,
+    region,
+)
 
 PAGES, PAPERS = 200, 80
-INVENTED = "7.7%"
+INVENTED, PHANTOM, AUDITED = "7.7%", "4.1%", "1.4%"
 WEB_QUESTIONS = {"Which competitor cut prices?", "Is the analyst's figure audited?"}
 DOCS_QUESTIONS = {"Who signs off the forecast?", "Why did the pilot stop in May?", "Is the analyst's figure audited?"}
 
@@ -30,6 +46,7 @@ class Brief(Document):
     findings: Log[str]
     open_questions: UnionSet[str]
     sources_read: Counter
+    draft: Text
     conclusions: Log[str] = region(writers="synthesizer")
 
 
@@ -117,15 +134,58 @@ async def the_invented_number_is_traced(crew: Crew) -> str:
     claim = f"The docs agent found customer churn of {INVENTED}."
     await crew.synthesizer.conclusions.append(claim, why="summary of the findings", derived_from=[basis])
     assert not any(INVENTED in item.value for item in basis.entries), "somebody did surface it"
-    entries = await crew.docs.history(kind="write", limit=10_000)
-    naming = [entry for entry in entries if any(INVENTED in str(op.detail) for op in entry.ops)]
-    first = naming[-1]
-    assert {entry.actor for entry in naming} == {"synthesizer"}, naming
-    assert first.derived_from == (("findings", basis.version),), first.derived_from
-    read = ", ".join(f"{path} v{version}" for path, version in first.derived_from)
+    trace = await crew.docs.trace(INVENTED)
+    [first] = trace.appearances
+    assert (trace.is_complete, first.actor, first.read) == (True, "synthesizer", (("findings", basis.version),)), first
+    read = ", ".join(f"{path} v{version}" for path, version in first.read)
     return (
-        f"{INVENTED} appears first at v{first.offset}, by {first.actor}, derived from {read}, which does not contain it"
+        f"{INVENTED} appears first at v{first.since}, by {first.actor}, derived from {read}, which does not contain it"
     )
+
+
+async def the_phantom_is_traced(crew: Crew) -> str:
+    """An estimate stands in the draft for as long as it takes to look up the audited figure. A reader's snapshot falls between;
+    the conclusion cites it, and names no source. In the morning the number is nowhere in the draft."""
+    await crew.web.draft.append("Churn in Q3 was TBD.")
+    written = await crew.web.draft.replace("TBD", PHANTOM, why="first estimate")
+    held = await crew.synthesizer.snapshot()
+    corrected = await crew.docs.draft.replace(PHANTOM, AUDITED, why="the audited figure")
+    await crew.synthesizer.conclusions.append(f"Churn was {PHANTOM}.", why="from the draft")
+    assert PHANTOM not in (await crew.web.draft.read()).value
+    trace = await crew.docs.trace(PHANTOM)
+    there = next(one for one in trace.appearances if one.path == "draft")
+    assert (there.since, there.until, there.actor) == (written.version, corrected.version, "web"), there
+    assert ("synthesizer", held.version, "snapshot") in there.readers, there
+    try:
+        await crew.synthesizer.conclusions.append(f"Churn was {PHANTOM}.", derived_from=[held["draft"]])
+    except StaleRead as stale:
+        named = stale.fields["stale"][0]
+    else:
+        raise AssertionError("a conclusion that named the old draft landed")
+    assert named["changed_by"] == "docs", named
+    return (
+        f"{PHANTOM} stood in the draft from v{there.since} by {there.actor} until v{there.until} by docs; {held.agent} "
+        f"had it in a snapshot of v{held.version}; had the conclusion named that snapshot, it would have been denied"
+    )
+
+
+async def its_reader_is_told(crew: Crew) -> str:
+    """Its author takes the estimate back: an entry, not an erasure; whoever had read it is told, and nobody else."""
+    trace = await crew.docs.trace(PHANTOM)
+    there = next(one for one in trace.appearances if one.path == "draft")
+    told, untold = crew.synthesizer.events(kinds="invalidated"), crew.docs.events(kinds="invalidated")
+    retraction = await crew.web.retract(there.ref, why="never audited")
+    event = await anext(told)
+    assert isinstance(event, Invalidated), event
+    assert (event.ref, event.readers) == (there.ref, retraction.readers[retraction.ref]), event
+    assert event.readers == ("synthesizer",), event
+    try:
+        raise AssertionError(await asyncio.wait_for(anext(untold), 0.2))
+    except TimeoutError:
+        pass
+    await told.aclose()
+    await untold.aclose()
+    return f"{event.actor} took {event.ref} back ({event.why}): told was {', '.join(event.readers)}"
 
 
 async def overnight(store: Path) -> list[str]:
@@ -142,6 +202,8 @@ async def overnight(store: Path) -> list[str]:
             await stale_conclusions_are_denied(crew),
             await conclusions_have_one_writer(crew),
             await the_invented_number_is_traced(crew),
+            await the_phantom_is_traced(crew),
+            await its_reader_is_told(crew),
         ]
 
 

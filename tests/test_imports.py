@@ -13,7 +13,7 @@ import tomllib
 
 import pytest
 
-from source_tree import ROOT, Import, expect_none, importable, imports, imports_in, modules, within
+from source_tree import ROOT, Import, expect_none, imports, imports_in, modules, within
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("accordant.__main__",),
@@ -160,21 +160,6 @@ def test_import_accordant_is_light() -> None:
     program = "import sys, accordant; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=True)
     assert HEAVY & set(done.stdout.split()) == set()
-
-
-@pytest.mark.timeout(180)  # each module anew: quadratic in their number
-def test_every_module_can_be_imported_alone() -> None:
-    """No module needs another one to have been imported before it: no hidden circle, no import-time side effect."""
-    program = (
-        "import importlib, sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    for loaded in [m for m in sys.modules if m == 'accordant' or m.startswith('accordant.')]:\n"
-        "        del sys.modules[loaded]\n"
-        "    importlib.import_module(name)\n"
-    )
-    command = [sys.executable, "-W", "error", "-c", program, *importable()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def rejected(source: str, importer: str) -> bool:

@@ -25,6 +25,7 @@ from accordant.document.document import Document
 from accordant.document.events import Events
 from accordant.document.presence import Presence
 from accordant.document.regions import Region
+from accordant.document.snapshot import Snapshot
 from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.events import Event
 
@@ -115,7 +116,25 @@ class _Blocking:
             self._thread.run(manager.__aexit__(None, None, None))
 
 
+class _BlockingSnapshot(_Blocking):
+    """A snapshot: its readings are there already, its regions' methods block."""
+
+    def __getitem__(self, path: str) -> Any:
+        return self._target[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._target)
+
+    def __len__(self) -> int:
+        return len(self._target)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._target
+
+
 def _blocking(value: Any, thread: _LoopThread) -> Any:
+    if isinstance(value, Snapshot):
+        return _BlockingSnapshot(value, thread)
     if isinstance(value, Document | Region | Presence):
         return _Blocking(value, thread)
     if isinstance(value, list) and value and all(isinstance(one, Region) for one in value):
@@ -131,7 +150,7 @@ def _blocking(value: Any, thread: _LoopThread) -> Any:
             return _iterated(result, thread)
         elif isinstance(result, Events):
             return _Following(result, thread)
-        return _blocking(result, thread) if isinstance(result, Document | Region) else result
+        return _blocking(result, thread) if isinstance(result, Document | Region | Snapshot) else result
 
     return call
 

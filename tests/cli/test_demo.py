@@ -124,6 +124,6 @@ def test_the_crews_night_ends_well(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "demos" / "crew.py"), str(store)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 5
+    assert len(done.stdout.splitlines()) == 7
     assert "7.7%" in done.stdout
     assert answer("verify", store)["agrees"] is True

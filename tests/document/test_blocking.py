@@ -68,3 +68,23 @@ def test_a_blocking_call_inside_a_derivation_is_told_and_not_waited_for() -> Non
             a.status.update(lambda status: f"{status} {a.citations.read().value}")
         assert refused.value.code == "blocking_inside"
         assert a.status.update(lambda status: f"{status}!").value == "open!"
+
+
+def test_snapshots_and_the_past_block_too(tmp_path: Path) -> None:
+    """A snapshot is read by path and by region, names itself as a basis, and old versions, retractions and questions about the
+    past come without a loop."""
+    with blocking.Engine(tmp_path / "a.db") as engine:
+        doc = engine.open(Brief, Namespace.task("t", "x"), "brief", agent="a")
+        ref = doc.findings.append("churn is 4.1%")
+        snap = doc.snapshot()
+        assert snap["findings"].value == snap.findings.read().value == ["churn is 4.1%"]
+        assert ("findings" in snap, len(snap), snap.version) == (True, 3, doc.version)
+        assert "4.1%" in snap.render(budget=500)
+        doc.citations.increment(2, derived_from=snap)
+        assert doc.at(snap.version).citations.read().value == 0
+        done = doc.retract(ref, why="no", correction="churn is 1.4%")
+        assert doc.findings.read().standing == ["churn is 1.4%"]
+        assert done.suspects == (f"citations@{snap.version + 1}",)
+        assert [one.actor for one in doc.trace("4.1%").appearances] == ["a"]
+        with pytest.raises(Conflict):
+            doc.retract(ref)

@@ -372,6 +372,27 @@ async def test_who_had_read_it_while_it_held(kind: str, tmp_path: Path) -> None:
 
 @worlds
 @in_loop
+async def test_who_had_read_a_passage_while_it_stood(kind: str, tmp_path: Path) -> None:
+    """A text's readers are named as long as any character of the passage stood, and not after the last one was deleted."""
+    async with world(kind, tmp_path / "a.db") as w:
+        doc = await w.open(Brief, "web")
+        early, whole, part, late = [await w.open(Brief, name) for name in ("early", "whole", "part", "late")]
+        await doc.draft.append("Churn was TBD, it seems. 😀")
+        await early.draft.read()
+        wrong = await doc.draft.replace("TBD", "4.1% 😀!")
+        await whole.draft.read()
+        await doc.draft.replace("4.1% ", "")
+        await (await part.snapshot("draft")).draft.read()
+        await doc.draft.replace("😀!, it", ", it")
+        await late.draft.read()
+        await late.report.append("from what is left", derived_from=await late.draft.read())
+        done = await doc.retract(f"draft@{wrong.version}")
+        assert set(done.readers[done.ref]) == {"whole", "part"}
+        assert done.suspects == ()
+
+
+@worlds
+@in_loop
 async def test_what_was_made_from_a_snapshot_or_from_one_key(kind: str, tmp_path: Path) -> None:
     """A snapshot holds everything in it; a key is not its neighbour; a compaction is made from what it folds."""
     async with world(kind, tmp_path / "a.db") as w:

@@ -101,8 +101,8 @@ class Retracting:
         replacement = self._replaced(write, spec, ref, offset)
         suspects, is_cut = self._suspects(ref, recent)
         touched = self._touch(ref, suspects, offset)
-        readers = {str(ref): self._readers(ref, self.evidence.until, who)}
-        readers |= {one: self._readers(Ref(one), None, who) for one, _ in suspects}
+        named = [str(ref), *(one for one, _ in suspects)]
+        readers = {one: self._readers(Ref(one), self.evidence.until.get(one), who) for one in named}
         self.info = {
             "ref": str(ref),
             "act": write.op,

@@ -41,14 +41,14 @@ class Mark:
 class Evidence:
     """What the log up to `upto` knows of a ref that is to be taken back, gathered before it is judged.
 
-    `author`: None when the log has no such ref. `until`: the version at which it ceased to be in effect. `suspects`: what was
+    `author`: None when the log has no such ref. `until`: by ref, the version at which it ceased to hold. `suspects`: what was
     made from it, however far: (ref, the ref that it was made from). `readers`: agents by ref, the ref itself and the suspects.
     """
 
     ref: Ref
     upto: int
     author: str | None = None
-    until: int | None = None
+    until: Mapping[str, int | None] = field(default_factory=dict)
     suspects: tuple[tuple[str, str], ...] = ()
     readers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_truncated: bool = False

@@ -10,28 +10,32 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from accordant.engine.remains import Remains
 from accordant.engine.stores.contract import AuditQuery, Store
+from accordant.engine.structs import Update
+from accordant.engine.update import decode_update
 from accordant.types.entries import Entry, EntryKind
 from accordant.types.memory_limits import EVIDENCE_ENTRIES_MAX, EVIDENCE_PAGE, SUSPECTS_MAX
 from accordant.types.provenance import WHOLE, Evidence, bases, brought, covers, outputs
 from accordant.types.refs import Ref
+from accordant.types.regions import Kind
 
 __all__ = ["gather"]
 
 
-async def gather(store: Store, key: str, ref: Ref, head: int, is_replaced: Callable[[Ref], bool]) -> Evidence:
-    """The evidence up to `head`, a durable version. `is_replaced`: whether a ref's next write puts another value in its place,
-    as on a guarded path or a key. Raises `StoreError`."""
+async def gather(store: Store, key: str, ref: Ref, head: int, kind_of: Callable[[Ref], Kind | None]) -> Evidence:
+    """The evidence up to `head`, a durable version. `kind_of`: the kind of region that a ref is in, None where there is none.
+    Raises `StoreError`."""
     entry = await _entry(store, key, ref.version) if 0 < ref.version <= head else None
     if entry is None or not brought(entry, ref):
         return Evidence(ref, head)
-    search = _Search(store, key, head, is_replaced)
+    search = _Search(store, key, head, kind_of)
     await search.follow(ref)
     return Evidence(
         ref,
         head,
         entry.actor,
-        search.until.get(ref),
+        search.until,
         tuple(search.suspects.items()),
         {one: tuple(agents) for one, agents in search.readers.items()},
         search.is_truncated,
@@ -50,7 +54,7 @@ class _Search:
     store: Store
     key: str
     head: int
-    is_replaced: Callable[[Ref], bool]
+    kind_of: Callable[[Ref], Kind | None]
     suspects: dict[str, str] = field(default_factory=dict)
     readers: dict[str, dict[str, None]] = field(default_factory=dict)
     until: dict[str, int | None] = field(default_factory=dict)
@@ -103,16 +107,43 @@ class _Search:
         return await self.store.audit(replace(query, before=self.head + 1, limit=EVIDENCE_PAGE, oldest_first=True))
 
     async def _until(self, ref: Ref) -> int | None:
-        """When a guarded path, or a key, got its next value; None while it has this one. What a log, a set or a text holds is
-        taken for held on."""
-        if not self.is_replaced(ref):
-            return None
+        """When it ceased to be in effect; None while it is, or where that is not known: a log and a set keep what they hold.
+
+        A guarded path and a key: with their next value. What an entry brought to a text: when the last of its characters was
+        deleted.
+        """
+        match self.kind_of(ref):
+            case Kind.TEXT:
+                return await self._gone(ref)
+            case Kind.GUARDED | Kind.GUARDED_MAP | Kind.MAP:
+                return await self._replaced(ref)
+        return None
+
+    async def _replaced(self, ref: Ref) -> int | None:
         for entry in await self._page(AuditQuery(self.key, ref.path, after=ref.version)):
             if entry.kind in (EntryKind.WRITE, EntryKind.RETRACTION) and any(
-                op.path == ref.path
-                and op.op not in ("renew", "increment")
-                and (op.detail is None or "of" not in op.detail)
+                op.path == ref.path and op.op != "renew" and (op.detail is None or "of" not in op.detail)
                 for op in entry.ops
             ):
                 return entry.offset
         return None
+
+    async def _gone(self, ref: Ref) -> int | None:
+        entry = await _entry(self.store, self.key, ref.version)
+        if entry is None or entry.update is None:
+            return None
+        remains = Remains(_decoded(entry.update))
+        after, seen = ref.version, 0
+        while seen < EVIDENCE_ENTRIES_MAX:
+            page = await self._page(AuditQuery(self.key, ref.path, after=after))
+            for one in page:
+                if one.update is not None and remains.take(_decoded(one.update)):
+                    return one.offset
+            if len(page) < EVIDENCE_PAGE:
+                break
+            after, seen = page[-1].offset, seen + len(page)
+        return None
+
+
+def _decoded(update: bytes) -> Update:
+    return decode_update(update, len(update), is_own=True)

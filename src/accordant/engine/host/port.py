@@ -165,11 +165,11 @@ class EmbeddedPort:
         state = self._host.machine.state
         kinds = state.kinds()
 
-        def is_replaced(one: Ref) -> bool:
-            return one.path in state.fields or (one.key is not None and kinds.get(one.region) is Kind.MAP)
+        def kind_of(one: Ref) -> Kind | None:
+            return Kind.GUARDED if one.path in state.fields else kinds.get(one.region)
 
         await self._host.replays.sightings.flush()
-        return await gather(self._store, self._key.path, ref, self._host.durable_head, is_replaced)
+        return await gather(self._store, self._key.path, ref, self._host.durable_head, kind_of)
 
     async def merge(self, update: bytes, op_id: str, why: str | None) -> int:
         """Land a Yjs update of this session; returns the version that holds it. The same op id lands once."""
