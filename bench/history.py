@@ -203,7 +203,7 @@ async def old_versions(count: int) -> list[Row]:
         key = page.key.path
         for version in (page.version * 3 // 4, page.version):
             row = await clocked(
-                f"at v{version:,} {name}", 3, lambda store=store, at=version: outline_at(store, key, at)
+                f"at v{version:,} {name}", 3, lambda store=store, key=key, at=version: outline_at(store, key, at)
             )
             near = await store.load(key, version)
             rows.append(row | {"found": f"checkpoint {0 if near is None else near.offset:,}"})
