@@ -28,6 +28,7 @@ from accordant.types.errors import (
 )
 from accordant.types.events import Event, EventKind, Invalidated, Lagged, SecondWriter, WriteDenied
 from accordant.types.namespaces import DocumentKey, Namespace
+from accordant.types.past import Appearance, BlameRun, Change, Explanation, Trace
 from accordant.types.presence import Present
 from accordant.types.provenance import Retraction
 from accordant.types.readings import Claim, LogItem, Reading, Token
@@ -42,6 +43,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccordantError",
+    "Appearance",
+    "BlameRun",
+    "Change",
     "Claim",
     "Conflict",
     "Counter",
@@ -52,6 +56,7 @@ __all__ = [
     "EpochChanged",
     "Event",
     "EventKind",
+    "Explanation",
     "Fenced",
     "Guarded",
     "GuardedMap",
@@ -76,6 +81,7 @@ __all__ = [
     "StoreError",
     "Text",
     "Token",
+    "Trace",
     "UnionSet",
     "WireError",
     "WriteDenied",

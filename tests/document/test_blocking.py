@@ -88,3 +88,15 @@ def test_snapshots_and_the_past_block_too(tmp_path: Path) -> None:
         assert [one.actor for one in doc.trace("4.1%").appearances] == ["a"]
         with pytest.raises(Conflict):
             doc.retract(ref)
+
+
+def test_the_past_is_asked_without_a_loop() -> None:
+    """Blame, why, trace and diff block and answer with values."""
+    with blocking.Engine() as engine:
+        brief = engine.open(None, Namespace.task("acme", "q3"), "past", agent="ada")
+        before = brief.version
+        brief.text("draft").append("Churn is 4.1%.")
+        assert [run.actor for run in brief.blame("draft")] == ["ada"]
+        assert brief.why("draft").entry["actor"] == "ada"
+        assert [one.path for one in brief.trace("4.1%").appearances] == ["draft"]
+        assert [one.region for one in brief.diff(before)] == ["draft"]

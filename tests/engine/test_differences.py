@@ -72,3 +72,12 @@ def test_a_field_that_went_is_removed() -> None:
     [change] = compare(outlined("", 1, account="pro"), outlined("", 2))
     assert (change.act, change.kind) == ("removed", "guarded")
     assert change.pieces == (Piece("account", "pro", None),)
+
+
+def test_nobody_is_named_who_wrote_before() -> None:
+    """A hunk of unlike line counts holds old characters too: only who came after the older version is responsible."""
+    old = outlined("a\nb\n", 1)
+    new = outlined("a\nx b\nc\n", 5)
+    new["regions"]["draft"]["runs"] = [[0, 2, "ada", 1], [2, 4, "bob", 4], [4, 6, "ada", 1], [6, 8, "cyd", 5]]
+    [change] = compare(old, new)
+    assert {(one.version, one.actor) for piece in change.pieces for one in piece.by} == {(4, "bob"), (5, "cyd")}

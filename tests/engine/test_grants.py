@@ -106,5 +106,9 @@ async def test_the_past_shows_what_is_granted() -> None:
         why = await port.recall(Recall("why", path=traced["appearances"][0]["ref"]))
         assert (why["value"], why["sources"]) == ("made of what is hidden", [])
         assert "secret" not in str(why)
+        shown = await owner.text("draft").read()
+        await owner.text("secret").append(" from what is shown", derived_from=[shown])
+        open_ = await port.recall(Recall("why", path=f"draft@{shown.version}"))
+        assert (open_["derived"], "secret" in str(open_)) == ([], False)
         assert {one["region"] for one in (await port.recall(Recall("diff", first=0)))["changes"]} == {"draft"}
         assert "secret" in str(await host.replays.read(KEY.path, host.durable_head, lambda state: list(state.kinds())))

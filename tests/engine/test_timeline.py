@@ -123,3 +123,20 @@ def test_content_without_a_place_is_owned_up_to() -> None:
     timeline.add(2, decode_update(update, len(update), is_own=True))
     assert not timeline.is_whole
     assert timeline.spellings("x") == []
+
+
+def test_who_deletes_first_ends_it() -> None:
+    """Two delete the same character without seeing each other: it was there until the first deletion that landed."""
+    docs = [pycrdt.Doc(client_id=n) for n in (1, 2)]
+    docs[0].get("t", type=pycrdt.Text).insert(0, "abc")
+    first = docs[0].get_update()
+    docs[1].apply_update(first)
+    timeline = Timeline("t")
+    timeline.add(1, decode_update(first, len(first), is_own=True))
+    for version, doc in enumerate(docs, 2):
+        before, text = doc.get_state(), doc.get("t", type=pycrdt.Text)
+        del text[1:2]
+        update = doc.get_update(before)
+        timeline.add(version, decode_update(update, len(update), is_own=True))
+    assert timeline.spellings("abc") == [Spelling(1, 2)]
+    assert timeline.spellings("ac") == [Spelling(2, None)]

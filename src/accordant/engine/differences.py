@@ -6,6 +6,7 @@ much. A line's responsible versions are those after the older version that broug
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import Any
@@ -162,16 +163,19 @@ class _Owners:
     """Who brought which characters of the newer text, after the older version."""
 
     def __init__(self, runs: list[list[Any]], since: int) -> None:
-        self._runs = [(start, end, actor, version) for start, end, actor, version in runs if version > since]
+        self._runs = runs
+        self._starts = [run[0] for run in runs]
         self._since = since
 
     def of(self, ranges: Iterable[tuple[int, int]]) -> tuple[Writer, ...]:
-        wanted = list(ranges)
-        found = [
-            (version, actor)
-            for start, end, actor, version in self._runs
-            if any(start < until and low < end for low, until in wanted)
-        ]
+        found = []
+        for low, until in ranges:
+            at = max(bisect_right(self._starts, low) - 1, 0)
+            while at < len(self._runs) and self._runs[at][0] < until:
+                start, end, actor, version = self._runs[at]
+                if low < end and start < until:
+                    found.append((version, actor))
+                at += 1
         return tuple(_writers(found, self._since))
 
 
