@@ -16,7 +16,6 @@ from accordant.cli.asking import Colours
 from accordant.sync.server.tokens import create
 from accordant.types.access import Allowance, Grant, Principal
 from accordant.types.past import BlameRun, Change, Explanation, Trace
-from accordant.types.regions import Kind, RegionSpec, Rules
 from audited_store import KEY, TASK, Brief, answer, run, written
 
 
@@ -133,9 +132,6 @@ def test_access_tells_rules_tokens_and_sessions(store: Path, tmp_path: Path) -> 
     assert regions["findings"]["compact"] == []
     assert [one["agent"] for one in found["tokens"]] == ["triage"]
     assert "draft" in printed(*access.tables(found))
-    rules = Rules(frozenset({"ada", "role:curator"}), {"*": frozenset({"insert"}), "ada": frozenset({"rethink"})})
-    may = access.who_may(RegionSpec("draft", Kind.TEXT, None, rules))
-    assert (may["insert"], may["rethink"]) == (["ada", "role:curator"], ["ada"])
 
 
 def test_a_running_document_is_asked_beside_its_writer(tmp_path: Path) -> None:

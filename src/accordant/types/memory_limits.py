@@ -40,6 +40,7 @@ __all__ = [
     "RETENTION_EVERY_S",
     "RETENTION_REST",
     "SEARCH_SLICE",
+    "SESSIONS_LOOKED_AT_MAX",
     "SIGHTINGS_PER_DOCUMENT_MAX",
     "SIGHTINGS_SOON_S",
     "SIGHTINGS_WAITING_MAX",
@@ -218,3 +219,6 @@ RETENTION_ENTRIES_MIN: Final = 1_000
 
 RETENTION_REST: Final = 4.0
 """How much longer than a document took the walk rests before the next one."""
+
+SESSIONS_LOOKED_AT_MAX: Final = 1_000
+"""Joins, leaves and declarations that a question about access looks at, the newest; what is older is not shown."""

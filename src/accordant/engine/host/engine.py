@@ -17,6 +17,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 from accordant.document.document import Document
 from accordant.engine.commands import Declare, FenceAgent, Join
 from accordant.engine.effects import Published
+from accordant.engine.host.access import access_to
 from accordant.engine.host.document_host import DocumentHost
 from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.host.replay import Replays
@@ -332,6 +333,11 @@ class Engine:
         held = self._leases.get(ALL) or self._leases.get(key.path) or await self._acquire(key.path)
         if not held.is_current():
             await held.confirm()
+
+    async def access(self, namespace: Namespace, name: str) -> dict[str, Any]:
+        """Who may do what in a document: per region its operations and who may perform them, by the declared rules; and whose
+        sessions are open since when. What tokens narrow is the server's: `accordant access --token-file`."""
+        return await access_to(self._store, DocumentKey.of(namespace, name).path)
 
     async def exists(self, key: DocumentKey) -> bool:
         """Whether the store knows this document: opening one that it does not know creates it."""
