@@ -19,6 +19,7 @@ from accordant.engine.state import MAGIC
 from accordant.engine.stores.contract import Store
 from accordant.engine.stores.sqlite import SqliteStore
 from accordant.types.entries import GENESIS, content_hash
+from accordant.types.namespaces import DocumentKey
 from audited_store import KEY, TASK, Brief, answer, change, rows, run, written
 
 
@@ -288,3 +289,19 @@ def test_a_store_that_was_verified_can_be_written_again(store: Path) -> None:
 
     asyncio.run(go_on())
     assert answer("verify", store)["documents"][0]["head"] > before
+
+
+def test_a_pinned_version_that_is_not_of_this_log_is_named(store: Path) -> None:
+    """Its state is read and its hash compared: a pin whose bytes or place were changed cannot pass for the version."""
+
+    async def pin() -> None:
+        async with Engine(store) as engine:
+            await engine.pin(DocumentKey.parse(KEY), 5, agent="triage", why="shown")
+            await engine.pin(DocumentKey.parse(KEY), 7, agent="triage", why="shown")
+
+    asyncio.run(pin())
+    assert answer("verify", store)["agrees"] is True
+    change(store, "update pins set hash = zeroblob(32) where version = 7")
+    change(store, "update pins set state = substr(state, 1, length(state) - 9) where version = 5")
+    (found,) = answer("verify", store, exit_code=4)["documents"]
+    assert [(one["where"], one["offset"]) for one in found["discrepancies"]] == [("checkpoint", 5), ("checkpoint", 7)]

@@ -24,6 +24,8 @@ TASK = Namespace.task("acme", "q3")
 PLAIN = ("y-websocket", "y-websocket-2", "hocuspocus")
 ROOT = "draft"
 
+pytestmark = pytest.mark.usefixtures("node_bin", "node_modules")
+
 
 class Brief(Document):
     """A text that peers and agents write."""
@@ -206,6 +208,32 @@ async def test_our_client_begins_anew_and_says_what_did_not_land(tmp_path: Path,
     async with Engine(path) as engine:
         found = await (await engine.open(Brief, TASK, "brief", agent="auditor")).findings.read()
         assert "written offline" not in found.value
+
+
+@pytest.mark.parametrize("case", CASES)
+@in_loop
+async def test_our_package_begins_anew_and_says_so(tmp_path: Path, case: str) -> None:
+    """A handle of the npm package gets a fresh replica of the new document, and a `reset` that says why."""
+    path = tmp_path / "state.db"
+    await backed_up(path)
+    async with ServerProcess(path) as server, YjsPeer(server.url, provider="accordant", agent="old") as peer:
+        await peer.heard("synced")
+        await peer.do("insert", root=ROOT, index=5, text=" from the old life")
+        async with YjsPeer(server.url, agent="witness") as witness:
+            await witness.until("text", "hello from the old life", root=ROOT)
+        await server.end(signal.SIGTERM)
+        await CASES[case](path)
+        async with Engine(path) as engine:
+            other = await engine.open(Brief, TASK, "brief", agent="grower")
+            for n in range(30):
+                await other.findings.append(f"{n}")
+        await server.start()
+        reset = await peer.heard("reset")
+        assert (reset["error"]["code"], reset["old_text"]) == ("epoch_changed", "hello from the old life")
+        await peer.until("text", "hello", root=ROOT)
+        await peer.do("insert", root=ROOT, index=5, text="!")
+        async with YjsPeer(server.url, agent="newer") as newer:
+            await newer.until("text", "hello!", root=ROOT)
 
 
 async def until_offline(brief: Brief) -> None:

@@ -30,6 +30,8 @@ async def test_an_item_is_taken_back_and_shows_it() -> None:
         assert (await http.get(f"{BRIEF}/regions/open_questions")).json()["marks"][tag]["status"] == "suspect"
         [entry] = (await http.get(f"{BRIEF}/log", params={"kind": "retraction"})).json()["entries"]
         assert (entry["actor"], entry["why"]) == ("ada", "a mock-up")
+        counted = 'accordant_retractions_total{act="retract",region="findings"} 1.0'
+        assert counted in (await http.get("/metrics")).text
         twice = await http.post(f"{BRIEF}/regions/findings", json=body)
         assert (twice.status_code, twice.json()["code"]) == (412, "retracted_already")
 

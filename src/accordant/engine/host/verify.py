@@ -31,7 +31,7 @@ Where = Literal["chain", "fold", "checkpoint", "fields", "guarded"]
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """One thing that does not agree. `where`: the hash chain, the fold itself, the newest checkpoint, the store's table of
+    """One thing that does not agree. `where`: the hash chain, the fold itself, a checkpoint or pinned state, the store's table of
     guarded fields, or the root `guarded` that Yjs peers see. `offset` is the entry, `path` the region or field, if one can be
     named."""
 
@@ -99,6 +99,7 @@ async def verify(store: Store, key: str, progress: Progress | None = None) -> Ve
     head, rows = await store.fields(key)
     check = _Check(store, key, head, progress or _silent)
     state = await check.fold(checkpoint)
+    await check.pins()
     if state is not None:
         check.compare_fields(state, rows)
         check.compare_guarded_root(state)
@@ -166,6 +167,20 @@ class _Check:
             if state is None or not self._fold_entry(state, entry):
                 return None
         return None if self.found else state
+
+    async def pins(self) -> None:
+        """Each pinned state can be read and is of this log; nothing else stands for a version whose bytes are gone."""
+        for pin in await self.store.pins(self.key):
+            kept = await self.store.load(self.key, pin.version)
+            try:
+                found = await self.store.audit(AuditQuery(self.key, before=pin.version + 1, limit=1))
+            except StoreError:
+                continue  # the chain is broken there, which is told already
+            expected = found[0].hash if found else GENESIS
+            if kept is None or kept.offset != pin.version:
+                self._note("checkpoint", f"the pinned version {pin.version} is not there", pin.version)
+            else:
+                self._load(kept, expected)
 
     async def _entries(self, after: int) -> AsyncIterator[Entry]:
         """The entries up to the head, each verified by the store; ends early where one is not what was written."""

@@ -51,7 +51,7 @@ class Metrics:
             for op in one.ops:
                 region = self._label(op.region)
                 self._writes.labels(region, op.op, one.outcome).inc(n)
-                if one.kind == EntryKind.RETRACTION:
+                if one.kind == EntryKind.RETRACTION and op.op in ("retract", "supersede"):
                     self._retractions.labels(region, op.op).inc()
                 if one.outcome in ("conflict", "stale", "fenced"):
                     self._conflicts.labels(region, one.outcome).inc(n)
