@@ -24,6 +24,7 @@ from accordant.engine.stores.sqlite_database import vacuum
 PLACE = Namespace.task("bench", "retention")
 KEY = DocumentKey.of(PLACE, "large")
 WRITERS = 8
+FILLERS = 100
 QUESTIONS = 40
 
 
@@ -43,10 +44,10 @@ def say(text: str) -> None:
 async def fill(path: Path, entries: int) -> None:
     """By many agents at once, each entry about 300 bytes, the state far smaller than the log."""
     async with Engine(path, durability="process") as engine:
-        pages = [await engine.open(Page, PLACE, KEY.name, agent=f"agent-{n}") for n in range(WRITERS)]
+        pages = [await engine.open(Page, PLACE, KEY.name, agent=f"agent-{n}") for n in range(FILLERS)]
 
         async def work(page: Page) -> None:
-            for n in range(entries // WRITERS // 2):
+            for n in range(entries // FILLERS // 2):
                 if n % 10 == 0:
                     await page.lines.append(f"{page.agent} {n}: something that was found out")
                     await page.lines.append(f"{page.agent} {n}: and something else")

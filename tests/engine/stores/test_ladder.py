@@ -11,7 +11,7 @@ from accordant.engine.stores.ladder import kept
 from accordant.types.memory_limits import LADDER_BYTES_MAX, LADDER_RUNGS_MAX
 
 
-@given(st.dictionaries(st.integers(0, 10**6), st.integers(1, LADDER_BYTES_MAX // 4), min_size=1), st.data())
+@given(st.dictionaries(st.integers(0, 10**6), st.integers(1, LADDER_BYTES_MAX // 2), min_size=1), st.data())
 def test_a_ladder_keeps_what_it_must_within_its_bounds(sizes: dict[int, int], data: st.DataObject) -> None:
     """The newest, the base and the one just saved always stay; all others fit the bounds."""
     saved = data.draw(st.sampled_from(sorted(sizes)))
