@@ -96,7 +96,8 @@ async def occupancy(store: Store, info: DocumentInfo, keep_days: float) -> Occup
     before = await store.sizes(key, week_ago)
     days = min((now_ms - info.created_at) / DAY_MS, WINDOW_DAYS)
     is_old_enough = days >= HOUR_DAYS
-    grown = sizes.updates + sizes.headers + sizes.index - before.updates - before.headers - before.index
+    is_new = 1 - before.entries / max(sizes.entries, 1)
+    grown = sizes.updates + sizes.headers - before.updates - before.headers + sizes.index * is_new
     freed = await plan(store, key, await oldest_kept(store, key, Retention(keep_days=keep_days), now_ms))
     return Occupancy(
         sizes,

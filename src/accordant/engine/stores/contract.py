@@ -290,7 +290,8 @@ class Store(Protocol):
         `limit`."""
 
     async def sizes(self, document: str, upto: int | None = None) -> Sizes:
-        """What it takes up; of the log only the entries with offset <= `upto`. Looks at all of them."""
+        """What it takes up; with `upto`, of the log only the entries up to that offset, and no index. Looks at all of
+        them."""
 
     async def acquire(self, resource: str, holder: str, ttl_s: float) -> Lease:
         """The lease with a new, higher epoch, in [`AUTHORITY_ID_MIN`, `AUTHORITY_ID_END`). Raises

@@ -261,7 +261,7 @@ class MemoryStore:
             compacted=min(found.compacted, len(rows)),
             updates=sum(len(row.update or b"") for row in rows),
             headers=sum(len(row.header) + len(row.hash) for row in rows),
-            index=sum(map(len, found.words.values())) * 8,
+            index=0 if upto is not None else sum(map(len, found.words.values())) * 8,
             checkpoints=sum(len(one.state) for one in found.checkpoints.values()),
             pinned=sum(len(state.state) for _, state in found.pins.values()),
             quarantine=found.refused_bytes,

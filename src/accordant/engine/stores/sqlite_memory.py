@@ -107,14 +107,14 @@ def sizes(connection: Connection, document: str, upto: int | None) -> Sizes:
     whole = [entry_id(number, 1), entry_id(number, last)]
     headers = "select sum(length(cast(header as blob)) + length(hash)) from entries where id between ? and ?"
     bodies = "select sum(length(body)) from entries where id between ? and ?"
+    filed = "select count(*) from filed where entry between ? and ?"
     states = "select sum(length(state)) from {} where document = ?"
     return Sizes(
         entries=last,
         compacted=min(compacted, last),
         updates=whole_number(connection, bodies, [entry_id(number, compacted + 1), entry_id(number, last)]),
         headers=whole_number(connection, headers, whole),
-        index=_INDEX_ROW_BYTES
-        * whole_number(connection, "select count(*) from filed where entry between ? and ?", whole),
+        index=0 if upto is not None else _INDEX_ROW_BYTES * whole_number(connection, filed, whole),
         checkpoints=whole_number(connection, states.format("checkpoints"), (number,)),
         pinned=whole_number(connection, states.format("pins"), (number,)) if _has(connection, "pins") else 0,
         quarantine=refused,
