@@ -41,12 +41,13 @@ def search_slice(
     bodies = " or ".join("instr(body, ?)" for _ in needles)
     rows = every(
         connection,
-        f"select id from entries where id >= ? and id < ? and (instr(header, ?) or (id > ? and ({bodies})))"
-        " order by id desc",
+        # Upwards, though the newest come first: the system reads ahead in that direction alone, and a cold file is read eight
+        # times as fast.
+        f"select id from entries where id >= ? and id < ? and (instr(header, ?) or (id > ? and ({bodies}))) order by id",
         (entry_id(number, start), entry_id(number, end), in_header(text), entry_id(number, compacted), *needles),
     )
     found: list[Entry] = []
-    for (one,) in rows:
+    for (one,) in reversed(rows):
         entry = entry_at(connection, document, number, offset_of(one))
         if records(entry, text):
             found.append(entry)
