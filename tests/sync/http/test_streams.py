@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -91,6 +92,38 @@ async def test_only_the_regions_asked_for_are_told() -> None:
                 if line.startswith("data: "):
                     break
         assert json.loads(line[6:])["paths"] == ["citations"]
+
+
+@in_loop
+async def test_kinds_windows_and_groups_are_asked_for_in_the_query() -> None:
+    """`?kinds=` filters, `?coalesce=` merges, `?group=` shares; what is none of them is refused with 422."""
+    async with Engine() as engine, http_world(engine) as (http, owner):
+        start = owner.version
+        for n in range(5):
+            await owner.findings.append(str(n))
+        async with owner.batch():
+            await owner.draft.append("a")
+            await owner.draft.append("b")
+
+        async def first(**query: str | int) -> list[dict[str, Any]]:
+            found = []
+            async with http.stream("GET", f"{BRIEF}/events", params={"after": start} | query) as stream:
+                async for line in stream.aiter_lines():
+                    if line.startswith("data: "):
+                        found.append(json.loads(line[6:]))
+                        if len(found) == int(query.get("take", 1)):
+                            return found
+            raise AssertionError("the stream has ended")
+
+        [told] = await first(coalesce="0.05", regions="findings", kinds="write")
+        assert (told["count"], told["first"], len(told["refs"])) == (5, start + 1, 5)
+        [batch] = await first(regions="draft")
+        assert (batch["count"], batch["paths"]) == (2, ["draft"])
+        one, two = await first(group="g", regions="findings"), await first(group="g", regions="findings")
+        assert one[0]["version"] == start + 1 <= two[0]["version"] <= start + 5  # what is sent next confirms
+        for query in ("kinds=gossip", "coalesce=-1", "max_rate=0", "max_rate=x", "group="):
+            answer = await http.get(f"{BRIEF}/events?{query}")
+            assert answer.status_code in (400, 422), query
 
 
 @in_loop
