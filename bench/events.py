@@ -3,8 +3,8 @@
 One writer appends to a log in memory, one write after another. The first row of each table is the writer alone, in the same run;
 `writes` of the others is to be compared with it. Then 1, 10 and 100 subscribers of that log, in the process of the engine, over
 websockets, and by server-sent events; and 100 and 1,000 whose filter never fits; `connected` are as many websocket
-handles that follow nothing. Latency is from the call of a write to the event in the subscriber's hands, at 20 writes a second. The
-writer, the server and all subscribers share one process and its loop: a lower bound.
+handles that follow nothing. Latency is from the call of a write to the event in the subscriber's hands, at 20 writes a
+second. The writer, the server and all subscribers share one process and its loop: a lower bound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 from measuring import Row, percentile, report
 
 from accordant import Document, Engine, GuardedMap, Log, Namespace, connect
-from accordant.sync.server.arrivals import Crowd
 from accordant.sync.server.run import run
 
 TASK = Namespace.task("bench", "events")
@@ -136,7 +135,6 @@ async def _served(engine: Engine) -> AsyncIterator[str]:
             "127.0.0.1",
             0,
             lambda host, port: address.set_result(f"ws://{host}:{port}"),
-            crowd=Crowd(1_000, 1_000, 1_000.0),
         )
     )
     try:

@@ -11,8 +11,10 @@ from accordant.types.events import Event, EventKind, Lagged
 from accordant.types.memory_limits import EVENT_PATHS_MAX
 
 
-def event(version: int, kind: EventKind = EventKind.WRITE, path: str = "draft", actor: str = "ann") -> Event:
-    return Event(version=version, kind=kind, actor=actor, paths=(path,), at=version, first=version)
+def event(
+    version: int, kind: EventKind = EventKind.WRITE, path: str = "draft", actor: str = "ann", count: int = 1
+) -> Event:
+    return Event(version=version, kind=kind, actor=actor, paths=(path,), at=version, first=version, count=count)
 
 
 CALM = [kind for kind in EventKind if kind not in URGENT]
@@ -56,11 +58,12 @@ def test_counts_add_up(acts: list[tuple[str, object]], window: tuple[float, floa
 @given(st.lists(st.sampled_from(CALM), min_size=1, max_size=30))
 def test_merging_keeps_what_they_share_and_counts_the_rest(kinds: list[EventKind]) -> None:
     """One event of many: all of them counted, from the first version to the last, the most severe kind."""
-    events = [event(n + 1, kind, f"p{n}", "ann" if n else "bob") for n, kind in enumerate(kinds)]
+    events = [event(n + 1, kind, f"p{n}", "ann" if n else "bob", n + 1) for n, kind in enumerate(kinds)]
     whole = events[0]
     for one in events[1:]:
         whole = merged(whole, one)
-    assert (whole.count, whole.first, whole.version) == (len(events), 1, len(events))
+    assert whole.count == sum(range(1, len(events) + 1))
+    assert (whole.first, whole.version) == (1, len(events))
     assert whole.paths == tuple(f"p{n}" for n in range(len(events)))[:EVENT_PATHS_MAX]
     assert whole.actor == ("bob" if len(events) == 1 else "")
     assert (whole.kind is EventKind.WRITE) is all(kind is EventKind.WRITE for kind in kinds)

@@ -31,6 +31,18 @@ async def take(events: Events, count: int) -> list[Event]:
     return [await asyncio.wait_for(anext(events), 20) for _ in range(count)]
 
 
+def _kept_away(handle: Document) -> asyncio.Event:
+    """From now on it gets no new connection, until this is set."""
+    dial, may_come = connection(handle)._dial, asyncio.Event()
+
+    async def late() -> Any:
+        await may_come.wait()
+        return await dial()
+
+    connection(handle)._dial = late
+    return may_come
+
+
 @in_loop
 async def test_a_dropped_connection_costs_no_event_and_repeats_none() -> None:
     """Cut again and again while another writes: the versions told are those of the log, each once."""
@@ -75,9 +87,11 @@ async def test_a_restarted_server_is_followed_on(tmp_path: Path) -> None:
         waiting = asyncio.ensure_future(take(events, 1))
         await server.end(9)
         await offline(reader)
+        may_come = _kept_away(reader)
         await server.start()
         await back(writer)
         two = await writer.notes.append("two")
+        may_come.set()
         assert [event.version for event in await waiting] == [two.version]
 
 
@@ -93,16 +107,10 @@ async def test_a_member_whose_connection_is_gone_for_good_gives_back_what_it_had
             async with heir.events("notes", group="critics") as rest:
                 ref = await writer.notes.append("one")
                 assert [event.version for event in await take(events, 1)] == [ref.version]
-                dial = connection(lost)._dial
-
-                async def late() -> Any:
-                    await asyncio.sleep(1.0)  # it comes back, too late
-                    return await dial()
-
-                connection(lost)._dial = late
+                may_come = _kept_away(lost)
                 cut(lost)
                 assert [event.version for event in await take(rest, 1)] == [ref.version]
-                connection(lost)._dial = dial
+                may_come.set()
                 await back(lost)
         await lost.close()
 

@@ -94,7 +94,11 @@ def listen(host: str, port: int, *, has_tokens: bool = False) -> socket.socket:
         )
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        listener = socket.create_server(address[:2], family=family)
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # passed on; asyncio leaves it off for such sockets
+        return listener
     except OSError as error:
         raise NoAuthority(
             f"cannot listen on {host}:{port}: {error.strerror or error}",
