@@ -4,6 +4,7 @@ from accordant.coherence_pass.checker import Checker, CheckerConfig, Suppression
 from accordant.coherence_pass.markdown import passages_of_markdown
 from accordant.coherence_pass.passages import AuthorSpan, Passage, passage_of_value
 from accordant.coherence_pass.report import CheckerInfo, CoherenceReport, Contradiction, Side
+from accordant.coherence_pass.verdicts import Scorer, Verdict
 
 __all__ = [
     "AuthorSpan",
@@ -13,8 +14,10 @@ __all__ = [
     "CoherenceReport",
     "Contradiction",
     "Passage",
+    "Scorer",
     "Side",
     "Suppression",
+    "Verdict",
     "passage_of_value",
     "passages_of_markdown",
 ]
