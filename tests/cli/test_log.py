@@ -126,3 +126,9 @@ def test_the_table_fits_the_terminal(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     assert "v12 (read v9)" in text
     assert "v123456" in text
+
+
+def test_the_end_of_a_batch_says_what_it_tells_of() -> None:
+    """How many writes, and from which version on."""
+    end = Entry(60, EntryKind.BATCH, 0, "web", "s", 3, info={"batch": "b", "first": 9, "count": 50})
+    assert "a batch of 50 writes ends, from v9" in shown(end)

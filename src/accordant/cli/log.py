@@ -195,6 +195,8 @@ def _what(entry: Entry) -> Text:
             return plain(f"declare {', '.join(regions)}", "dim")
         case EntryKind.LEAVE:
             return plain(f"leave ({entry.info.get('ending', 'ended')})", "dim")
+        case EntryKind.BATCH:
+            return plain(f"a batch of {entry.info.get('count')} writes ends, from v{entry.info.get('first')}", "dim")
         case EntryKind.EPOCH:
             return plain(f"authority begins, epoch {entry.info.get('epoch')}", "dim")
     return Text(entry.kind.value, style="dim")
