@@ -29,7 +29,7 @@ QUESTIONS = 40
 
 
 class Page(Document):
-    """Typing that is mostly deleted again, and findings."""
+    """Typing, and findings."""
 
     lines: Log[str]
     draft: Text
@@ -42,18 +42,16 @@ def say(text: str) -> None:
 
 
 async def fill(path: Path, entries: int) -> None:
-    """By many agents at once, each entry about 300 bytes, the state far smaller than the log."""
+    """By many agents at once: nine pieces of a text, then an item of a log."""
     async with Engine(path, durability="process") as engine:
         pages = [await engine.open(Page, PLACE, KEY.name, agent=f"agent-{n}") for n in range(FILLERS)]
 
         async def work(page: Page) -> None:
-            for n in range(entries // FILLERS // 2):
+            for n in range(entries // FILLERS):
                 if n % 10 == 0:
-                    await page.lines.append(f"{page.agent} {n}: something that was found out")
-                    await page.lines.append(f"{page.agent} {n}: and something else")
+                    await page.lines.append(f"{page.agent} {n}: something that was found out, with its source")
                 else:
-                    await page.draft.insert(0, "words that will not stay " * 10)
-                    await page.draft.delete(0, 250)
+                    await page.draft.append("some words that were typed at once ")
 
         await asyncio.gather(*map(work, pages))
 
