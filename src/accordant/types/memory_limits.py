@@ -52,6 +52,7 @@ __all__ = [
     "TRACE_CHARS_MAX",
     "TRACE_FOLLOWED_MAX",
     "TRACE_TEXT_ENTRIES_MAX",
+    "TRUNCATE_CHUNK_BUSY",
     "TRUNCATE_REST",
     "WHY_DEPTH_MAX",
     "WHY_DERIVED_MAX",
@@ -122,6 +123,10 @@ PINS_PER_DOCUMENT_MAX: Final = 64
 SIGHTINGS_PER_DOCUMENT_MAX: Final = 50_000
 """Who saw which version, remembered per document: about 5 MB. Beyond: those noted first go, and a retraction no longer names
 them."""
+
+TRUNCATE_CHUNK_BUSY: Final = 50
+"""Entries that give up their bytes in one transaction while others write, and in the first one: a few milliseconds, because
+whoever commits meanwhile waits for them. With nobody else there it is `TRUNCATE_CHUNK`."""
 
 TRUNCATE_REST: Final = 4.0
 """While others write, a truncation rests so many times as long as each of its transactions took: a fifth of the writer's time

@@ -37,8 +37,8 @@ from accordant.engine.stores.sqlite_schema import prepare
 from accordant.engine.stores.sqlite_threads import ReaderThread, WriterThread
 from accordant.types.entries import Entry
 from accordant.types.errors import Invalid, StoreError
-from accordant.types.limits import AT_ONCE_BYTES_MAX
-from accordant.types.memory_limits import PICK_SLICE, TRUNCATE_REST
+from accordant.types.limits import AT_ONCE_BYTES_MAX, TRUNCATE_CHUNK
+from accordant.types.memory_limits import PICK_SLICE, TRUNCATE_CHUNK_BUSY, TRUNCATE_REST
 from accordant.types.retention import Sizes
 
 __all__ = ["SqliteStore"]
@@ -159,13 +159,19 @@ class SqliteStore:
         return await self._read(lambda sql: sqlite_read.checkpoint_before(sql, document, upto))
 
     async def truncate(self, document: str, upto: int, base: bytes | None = None) -> int:
-        dropped, more = 0, True
+        dropped, more, size = 0, True, TRUNCATE_CHUNK_BUSY
+
+        def work(sql: Connection) -> tuple[int, bool]:
+            return sqlite_documents.truncate_chunk(sql, document, upto, base, size)
+
         while more:
             others = self._writes
             began = time.monotonic()
-            count, more = await self._write(lambda sql: sqlite_documents.truncate_chunk(sql, document, upto, base))
+            count, more = await self._write(work)
             dropped += count
-            if more and self._writes > others + 1:  # somebody else writes: most of the time is theirs
+            is_busy = self._writes > others + 1  # somebody else writes: most of the time is theirs
+            size = TRUNCATE_CHUNK_BUSY if is_busy else TRUNCATE_CHUNK
+            if more and is_busy:
                 await asyncio.sleep((time.monotonic() - began) * TRUNCATE_REST)
         return dropped
 

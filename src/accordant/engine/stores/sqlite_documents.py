@@ -52,8 +52,10 @@ def save_checkpoint(connection: Connection, document: str, offset: int, state: b
     connection.executemany("delete from checkpoints where document = ? and offset = ?", gone)
 
 
-def truncate_chunk(connection: Connection, document: str, upto: int, base: bytes | None = None) -> tuple[int, bool]:
-    """The next entries give up their bytes, leaving their digest to the chain: how many did, and whether more wait.
+def truncate_chunk(
+    connection: Connection, document: str, upto: int, base: bytes | None = None, count: int = TRUNCATE_CHUNK
+) -> tuple[int, bool]:
+    """The next `count` entries give up their bytes, leaving their digest to the chain: how many did, and whether more wait.
 
     The base goes in with every chunk that still needs it: a checkpoint saved in between may have thinned it out.
     """
@@ -65,7 +67,7 @@ def truncate_chunk(connection: Connection, document: str, upto: int, base: bytes
         _insert_checkpoint(connection, number, upto, base)
     newest = whole_number(connection, "select max(offset) from checkpoints where document = ?", (number,))
     end = min(upto, newest)
-    chunk_end = min(end, compacted + TRUNCATE_CHUNK)
+    chunk_end = min(end, compacted + count)
     if chunk_end <= compacted:
         return 0, False
     bodies = every(
