@@ -54,11 +54,9 @@ def table(found: Trace, title: str) -> Table:
     """The appearances for a terminal, oldest first."""
     colours = Colours()
     shown = Table(title=plain(title), box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
-    shown.add_column("versions", no_wrap=True)
-    shown.add_column("since UTC", no_wrap=True)
+    shown.add_column("versions", overflow="fold", min_width=12)
     shown.add_column("where", overflow="fold")
     shown.add_column("written by", overflow="fold")
-    shown.add_column("ended by", overflow="fold")
     shown.add_column("seen by", overflow="fold")
     for one in found.appearances:
         there = one.until is None and one.followed >= found.examined.get("head", 0)
@@ -72,12 +70,9 @@ def table(found: Trace, title: str) -> Table:
         )
         if len(one.readers) > READERS_SHOWN_MAX:
             readers.append(f" and {len(one.readers) - READERS_SHOWN_MAX} more")
-        shown.add_row(
-            f"v{one.since} - {end}",
-            "" if one.at is None else moment(one.at)[:19].replace("T", " "),
-            plain(one.ref, "bold"),
-            writer,
-            Text() if one.ended_by is None else colours.named(one.ended_by),
-            readers,
-        )
+        when = "" if one.at is None else f" on {moment(one.at)[:19].replace('T', ' at ')} UTC"
+        versions = Text(f"v{one.since} - {end}", "bold").append(f"\nwritten{when}", "dim")
+        if one.ended_by is not None:
+            versions += Text(", ended by ", "dim") + colours.named(one.ended_by)
+        shown.add_row(versions, plain(one.ref, "bold"), writer, readers)
     return shown
