@@ -3,6 +3,7 @@
 from accordant.coherence_pass.checker import Checker, CheckerConfig, Suppression
 from accordant.coherence_pass.markdown import passages_of_markdown
 from accordant.coherence_pass.passages import AuthorSpan, Passage, passage_of_value
+from accordant.coherence_pass.remembered import CheckerState, Work
 from accordant.coherence_pass.report import CheckerInfo, CoherenceReport, Contradiction, Side
 from accordant.coherence_pass.verdicts import Scorer, Verdict
 
@@ -11,6 +12,7 @@ __all__ = [
     "Checker",
     "CheckerConfig",
     "CheckerInfo",
+    "CheckerState",
     "CoherenceReport",
     "Contradiction",
     "Passage",
@@ -18,6 +20,7 @@ __all__ = [
     "Side",
     "Suppression",
     "Verdict",
+    "Work",
     "passage_of_value",
     "passages_of_markdown",
 ]

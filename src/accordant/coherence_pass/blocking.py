@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from accordant.coherence_pass.claims import Claim
 from accordant.types.limits import PAIRS_PER_CLAIM_MAX
 
-__all__ = ["Pairs", "candidate_pairs"]
+__all__ = ["Pairs", "candidate_pairs", "distinct_places"]
 
 _COPIES = 2
 
@@ -30,7 +30,7 @@ class Pairs:
 
 def candidate_pairs(claims: Sequence[Claim], per_claim_max: int = PAIRS_PER_CLAIM_MAX) -> Pairs:
     """The pairs to judge, about `per_claim_max` per claim at most. Equal statements are compared as one."""
-    chosen = _distinct(claims)
+    chosen = distinct_places(claims)
     postings: dict[str, list[int]] = defaultdict(list)
     for place in chosen:
         for word in (*claims[place].reading.bag, *_fact_keys(claims[place])):
@@ -45,7 +45,7 @@ def candidate_pairs(claims: Sequence[Claim], per_claim_max: int = PAIRS_PER_CLAI
     return Pairs(tuple(sorted(pairs)), is_truncated)
 
 
-def _distinct(claims: Sequence[Claim]) -> list[int]:
+def distinct_places(claims: Sequence[Claim]) -> list[int]:
     """The first of each group of equal statements, once for each of two authorships: repeats say nothing new."""
     chosen: list[int] = []
     seen: set[tuple[str, tuple[str, ...]]] = set()

@@ -1,28 +1,32 @@
 """The pass: passages in, one report out. A pure function of the passages, the configuration and the checker's version.
 
-Joins claims, blocking, rules and grouping, keeps the budgets, and leaves out what somebody has settled. It reads and
+Joins claims, blocking, verdicts and grouping, keeps the budgets, and leaves out what somebody has settled. It reads and
 flags; it never edits (I10).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any, Final, Literal
 
 from accordant.coherence_pass.blocking import candidate_pairs
-from accordant.coherence_pass.claims import Claim, claims_of
-from accordant.coherence_pass.grouping import Hit, findings_of, pair_id
+from accordant.coherence_pass.claims import claims_of
+from accordant.coherence_pass.from_snapshot import passages_of_snapshot
+from accordant.coherence_pass.grouping import findings_of
+from accordant.coherence_pass.judging import Judging, Progress
 from accordant.coherence_pass.passages import Passage
+from accordant.coherence_pass.remembered import CheckerState, Work
 from accordant.coherence_pass.report import CheckerInfo, CoherenceReport
-from accordant.coherence_pass.rules import judge
+from accordant.coherence_pass.verdicts import Scorer
+from accordant.document.snapshot import Snapshot
 from accordant.types.errors import Invalid
 from accordant.types.limits import CLAIMS_MAX, FINDINGS_MAX, PAIRS_MAX, PAIRS_PER_CLAIM_MAX
 
 __all__ = ["Checker", "CheckerConfig", "Suppression"]
 
 CHECKER: Final = CheckerInfo(name="accordant-rules", version="1", tiers=("rule",))
-_CLOCK_EVERY: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +59,90 @@ class CheckerConfig:
 class Checker:
     """Checks documents under one configuration.
 
-    `clock` (seconds, as `time.perf_counter`) serves `took_ms` and `budget_ms` only; without one `took_ms` is 0.
+    `scorer` is tier 1 (`verdicts.Scorer`); without one the rules alone decide. `clock` (seconds, as `time.perf_counter`) serves
+    `took_ms` and `budget_ms` only; without one `took_ms` is 0.
     """
 
-    def __init__(self, config: CheckerConfig | None = None, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        config: CheckerConfig | None = None,
+        clock: Callable[[], float] | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
         self.config = config or CheckerConfig()
         if clock is None and self.config.budget_ms is not None:
             raise Invalid("budget_ms needs a clock", code="bad_config", field="budget_ms")
+        if scorer is not None:
+            _check_scorer(scorer)
         self._clock = clock or (lambda: 0.0)
+        self._scorer = scorer
+
+    @property
+    def identity(self) -> CheckerInfo:
+        """Which checker this is: what is remembered of its verdicts is good for no other."""
+        scorer = self._scorer
+        if scorer is None:
+            return CHECKER
+        return CheckerInfo(
+            name=f"{CHECKER.name}+{scorer.name}",
+            version=f"{CHECKER.version}+{scorer.version}",
+            tiers=(*CHECKER.tiers, "head"),
+            calibrated_on=scorer.calibrated_on,
+        )
+
+    def settling(self, suppressed: Sequence[Suppression]) -> Checker:
+        """The same checker, leaving out these findings as well."""
+        config = replace(self.config, suppressed=(*self.config.suppressed, *suppressed))
+        return Checker(config, self._clock, self._scorer)
 
     def run(
-        self, passages: Sequence[Passage], *, document_id: str, version: int, now: int | None = None
+        self,
+        source: Sequence[Passage] | Snapshot[Any],
+        *,
+        document_id: str | None = None,
+        version: int | None = None,
+        now: int | None = None,
+        previous: CheckerState | None = None,
+        progress: Progress | None = None,
     ) -> CoherenceReport:
-        """The report on these passages. `now` (ms since 1970) is only written down."""
+        """The report on these passages, or on a snapshot, whose name and version then are the defaults.
+
+        `previous` remembers: only what has changed since its last run is read, embedded and judged, and the report is the same
+        as without it. It belongs to this call until it returns; what it had before stays good when this raises. `now` (ms
+        since 1970) is only written down. `progress(stage, done, total)` is called now and then.
+        """
+        if isinstance(source, Snapshot):
+            document_id = source.key.path if document_id is None else document_id
+            version = source.version if version is None else version
+            source = passages_of_snapshot(source)
+        if document_id is None or version is None:
+            raise Invalid("passages need document_id= and version=", code="bad_argument")
+        state = CheckerState() if previous is None else previous
+        is_incremental = state.begin((self.identity, self._scorer and (self._scorer.report, self._scorer.possible)))
+        return self._run(source, state, (document_id, version, now, is_incremental), progress or _untold)
+
+    def _run(
+        self,
+        passages: Sequence[Passage],
+        state: CheckerState,
+        named: tuple[str, int, int | None, bool],
+        progress: Progress,
+    ) -> CoherenceReport:
         started = self._clock()
-        extracted = claims_of(passages, self.config.claims_max)
-        blocked = candidate_pairs(extracted.claims, self.config.pairs_per_claim_max)
-        judged = self._judged(extracted.claims, blocked.pairs, started)
+        config = self.config
+        extracted = claims_of(passages, config.claims_max, state.claims)
+        blocked = candidate_pairs(extracted.claims, config.pairs_per_claim_max)
+        settled = frozenset(item.finding_id for item in config.suppressed)
+        judging = Judging(extracted.claims, state, self._scorer, settled, lambda: self._is_late(started), progress)
+        near = judging.near(blocked.pairs)
+        pairs = sorted(near.pairs.union(blocked.pairs)) if near.pairs else blocked.pairs
+        judged = judging.run(pairs, near, config.pairs_max)
+        state.work = Work(state.claims.n_read, state.neighbourhood.embedded, judging.n_ruled, judging.n_scored)
         definite = findings_of(extracted.claims, [hit for hit in judged.hits if hit.mismatch.is_definite])
         possible = findings_of(extracted.claims, [hit for hit in judged.hits if not hit.mismatch.is_definite])
-        most = self.config.findings_max
+        most = config.findings_max
+        is_cut = extracted.is_truncated or blocked.is_truncated or near.is_truncated or judged.is_cut
+        document_id, version, now, is_incremental = named
         return CoherenceReport(
             document_id=document_id,
             version=version,
@@ -82,45 +150,30 @@ class Checker:
             contradictions=definite[:most],
             possible=possible[:most],
             n_claims=len(extracted.claims),
-            n_pairs_considered=len(blocked.pairs),
-            n_pairs_scored=judged.n_scored,
-            truncated=extracted.is_truncated
-            or blocked.is_truncated
-            or judged.is_cut
-            or max(len(definite), len(possible)) > most,
-            checker=CHECKER,
+            n_pairs_considered=len(pairs),
+            n_pairs_scored=judged.n_judged,
+            truncated=is_cut or max(len(definite), len(possible)) > most,
+            checker=self.identity,
             took_ms=round((self._clock() - started) * 1_000, 3),
-            incremental=False,
+            incremental=is_incremental,
             checked_at=now,
             n_suppressed=judged.n_suppressed,
         )
-
-    def _judged(self, claims: Sequence[Claim], pairs: Sequence[tuple[int, int]], started: float) -> _Judged:
-        settled = {item.finding_id for item in self.config.suppressed}
-        hits: list[Hit] = []
-        suppressed = 0
-        for count, (first, second) in enumerate(pairs):
-            if count >= self.config.pairs_max or (count % _CLOCK_EVERY == 0 and self._is_late(started)):
-                return _Judged(tuple(hits), count, suppressed, True)
-            mismatch = judge(claims[first], claims[second])
-            if mismatch is None:
-                continue
-            if settled and pair_id(claims[first], claims[second]) in settled:
-                suppressed += 1
-            else:
-                hits.append(Hit(first, second, mismatch))
-        return _Judged(tuple(hits), len(pairs), suppressed, False)
 
     def _is_late(self, started: float) -> bool:
         budget = self.config.budget_ms
         return budget is not None and (self._clock() - started) * 1_000 > budget
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What judging the pairs gave. `is_cut`: a budget ended it."""
+def _check_scorer(scorer: Scorer) -> None:
+    if not 0 <= scorer.possible <= scorer.report <= 1:
+        raise Invalid(
+            f"a scorer's thresholds are 0 <= possible <= report <= 1, not {scorer.possible} and {scorer.report}",
+            code="bad_scorer",
+        )
+    if find_spec("numpy") is None:
+        raise Invalid("a scorer needs numpy", code="missing_extra", hint="pip install 'accordant[semantic]'")
 
-    hits: tuple[Hit, ...]
-    n_scored: int
-    n_suppressed: int
-    is_cut: bool
+
+def _untold(stage: str, done: int, total: int) -> None:
+    """Nobody asked how far the run is."""

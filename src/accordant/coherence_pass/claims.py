@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from accordant.coherence_pass import lexicon
@@ -20,7 +21,7 @@ from accordant.coherence_pass.sentences import statement_spans
 from accordant.coherence_pass.words import plain, stems_of, tokens
 from accordant.types.limits import CLAIM_CHARS_MAX, CLAIMS_MAX
 
-__all__ = ["Claim", "Claims", "claims_of"]
+__all__ = ["Claim", "Claims", "ClaimsRead", "claims_of"]
 
 _HEADING_WORD: Final = re.compile(r"[\w;']+")
 
@@ -56,27 +57,86 @@ class Claims:
     is_truncated: bool
 
 
-def claims_of(passages: Sequence[Passage], claims_max: int = CLAIMS_MAX) -> Claims:
-    """The claims of a document's passages, in the passages' order."""
-    return _Extraction(claims_max).of(passages)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A passage as it was read: its claims, still without ids, and the readings that went into them."""
+
+    claims: tuple[Claim, ...]
+    is_truncated: bool
+    readings: dict[tuple[str, str], Reading]
+
+
+@dataclass(slots=True)
+class ClaimsRead:
+    """What was read before: passages whole, and statements by text and author. Only what a run uses is kept for the next.
+
+    `n_read` counts the statements that had to be read in the last run.
+    """
+
+    passages: dict[Passage, _Known] = field(default_factory=dict)
+    n_read: int = 0
+
+
+def claims_of(passages: Sequence[Passage], claims_max: int = CLAIMS_MAX, before: ClaimsRead | None = None) -> Claims:
+    """The claims of a document's passages, in the passages' order. With `before` only what is new is read; the answer is the
+    same, and `before` then has what this run knows."""
+    extraction = _Extraction(claims_max, {} if before is None else before.passages)
+    found = extraction.of(passages)
+    if before is not None:
+        before.passages, before.n_read = extraction.known, extraction.n_read
+    return found
 
 
 class _Extraction:
     """One run over the passages: counts equals for the ids and notes what was left out."""
 
-    def __init__(self, claims_max: int) -> None:
+    def __init__(self, claims_max: int, before: Mapping[Passage, _Known]) -> None:
+        self.known: dict[Passage, _Known] = {}
+        self.n_read = 0
+        self._before = before
+        self._readings: dict[tuple[str, str], Reading] = {}
+        for known in before.values():
+            self._readings |= known.readings
+        self._used: dict[tuple[str, str], Reading] = {}
         self._claims_max = claims_max
         self._claims: list[Claim] = []
         self._seen: Counter[tuple[str, str]] = Counter()
         self._is_truncated = False
 
     def of(self, passages: Sequence[Passage]) -> Claims:
+        is_truncated = False
         for passage in passages:
-            for claim in self._of_passage(passage):
-                if len(self._claims) >= self._claims_max:
-                    return Claims(tuple(self._claims), True)
-                self._claims.append(claim)
-        return Claims(tuple(self._claims), self._is_truncated)
+            room = self._claims_max - len(self._claims)
+            known = self._known(passage, room)
+            self._claims.extend(map(self._placed, known.claims[:room]))
+            if len(known.claims) > room:
+                return Claims(tuple(self._claims), True)
+            is_truncated |= known.is_truncated
+        return Claims(tuple(self._claims), is_truncated)
+
+    def _known(self, passage: Passage, room: int) -> _Known:
+        """The passage as read before, where it is the same; of a new one, one claim more than there is room for at most."""
+        known = self.known.get(passage) or self._before.get(passage)
+        if known is None:
+            self._is_truncated, self._used = False, {}
+            claims = tuple(islice(self._of_passage(passage), room + 1))
+            known = _Known(claims, self._is_truncated, self._used)
+        if len(known.claims) <= room:
+            self.known[passage] = known
+        return known
+
+    def _read(self, text: str, author: str = "") -> Reading:
+        found = self._readings.get((text, author))
+        if found is None:
+            found = self._readings[text, author] = read_statement(text, author)
+            self.n_read += 1
+        self._used[text, author] = found
+        return found
+
+    def _placed(self, claim: Claim) -> Claim:
+        path = claim.passage.path
+        self._seen[path, claim.hash] += 1
+        return replace(claim, id=_digest(path, claim.hash, str(self._seen[path, claim.hash])))
 
     def _of_passage(self, passage: Passage) -> Iterator[Claim]:
         shown = plain(passage.text)
@@ -102,7 +162,7 @@ class _Extraction:
 
     def _statement(self, passage: Passage, shown: str, start: int, end: int) -> Claim:
         authors, version, at = passage.written(start, end)
-        reading = read_statement(shown[start:end].replace("\n", " "), authors[0] if authors else "")
+        reading = self._read(shown[start:end].replace("\n", " "), authors[0] if authors else "")
         normal = " ".join(shown[start:end].casefold().rstrip(" .!;").split())
         scope = _scope(passage.heading)
         return self._claim(passage, normal, start, end, scope, reading, (authors, version, at))
@@ -111,7 +171,7 @@ class _Extraction:
         written = passage.written(fact.start, fact.end)
         subject = fact.subject if fact.is_anchored else ""
         sentence = plain(f"{subject} {fact.attribute} is {fact.value}"[:CLAIM_CHARS_MAX])
-        reading = replace(read_statement(sentence), tense="")  # a key has a value at any time
+        reading = replace(self._read(sentence), tense="")  # a key has a value at any time
         optional = _region_stems(passage) if fact.is_anchored else frozenset()
         normal = f"{fact.subject}|{fact.attribute}|{fact.value}".casefold()
         return self._claim(
@@ -131,14 +191,11 @@ class _Extraction:
         optional: frozenset[str] = frozenset(),
     ) -> Claim:
         digest = _digest(normal, *scope)
-        self._seen[passage.path, digest] += 1
-        place = str(self._seen[passage.path, digest])
         text = passage.text[start:end]
         if fact is not None and not passage.is_prose:  # the bare JSON value would not say what it is about
             text = f"{fact.subject} {fact.attribute}: {fact.value}".strip()
         authors, version, at = written
-        name = _digest(passage.path, digest, place)
-        return Claim(name, digest, passage, start + passage.offset, end + passage.offset,
+        return Claim("", digest, passage, start + passage.offset, end + passage.offset,
                      text[:CLAIM_CHARS_MAX], authors, version, at, scope, reading, optional, fact)  # fmt: skip
 
 

@@ -7,48 +7,67 @@ where an outline comes from.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from accordant.coherence_pass.markdown import passages_of_markdown
 from accordant.coherence_pass.passages import AuthorSpan, Passage, passage_of_value
 from accordant.coherence_pass.report import CoherenceReport, Contradiction, Side
 from accordant.types.entries import Entry
+from accordant.types.regions import COHERENCE
 
 __all__ = ["passages_of_outline", "versions_in", "with_reads"]
+
+_GONE = frozenset({"retracted", "superseded"})
 
 
 def passages_of_outline(outline: Mapping[str, Any]) -> list[Passage]:
     """The passages of a document: log entries, members of sets and maps, texts block by block, guarded fields.
 
-    Counters state nothing, and are left out.
+    Left out: counters, which state nothing; what was retracted or superseded; the findings of a coherence pass. What is only
+    suspect, because of what it was made from, still stands, and is read.
     """
+    gone = {ref for ref, (status, _) in outline.get("marks", {}).items() if status in _GONE}
     passages: list[Passage] = []
     for name, region in outline.get("regions", {}).items():
-        passages.extend(_of_region(name, region))
+        if name != COHERENCE:
+            passages.extend(_of_region(name, region, gone))
     for path, shown in outline.get("fields", {}).items():
-        passages.append(_of_value(path.partition("/")[0], path, shown))
+        name = path.partition("/")[0]
+        if name != COHERENCE and f"{path}@{shown['version']}" not in gone:
+            passages.append(_of_value(name, path, shown))
     return passages
 
 
-def _of_region(name: str, region: Mapping[str, Any]) -> list[Passage]:
+def _of_region(name: str, region: Mapping[str, Any], gone: Set[str]) -> list[Passage]:
     match region.get("kind"):
         case "text" | "xml":
-            return _of_text(name, region)
+            return _of_text(name, region, gone)
         case "log":
-            return [_of_value(name, name, item, ref=item["ref"]) for item in region.get("items", ())]
+            items = (item for item in region.get("items", ()) if not _is_gone(item["ref"], gone))
+            return [_of_value(name, name, item, ref=item["ref"]) for item in items]
         case "union_set":
-            return _of_set(name, region.get("members", ()))
+            return _of_set(name, [one for one in region.get("members", ()) if not _is_gone(one.get("ref", ""), gone)])
         case "map":
-            return [_of_value(name, f"{name}/{item['key']}", item) for item in region.get("members", ())]
+            items = ((f"{name}/{item['key']}", item) for item in region.get("members", ()))
+            return [_of_value(name, path, item) for path, item in items if f"{path}@{item['version']}" not in gone]
     return []
 
 
-def _of_text(name: str, region: Mapping[str, Any]) -> list[Passage]:
+def _is_gone(ref: str, gone: Set[str]) -> bool:
+    """Whether an item was taken back, by itself or with the entry that brought it."""
+    return ref in gone or ref.rpartition(".")[0] in gone
+
+
+def _of_text(name: str, region: Mapping[str, Any], gone: Set[str]) -> list[Passage]:
     runs = [(start, end, actor, version) for start, end, actor, version in region.get("runs", ())]
     authors = [actor for _, _, actor, _ in runs] or [region["by"]] * (region.get("by") is not None)
+    value = region["value"]
+    for start, end, _, version in runs:
+        if f"{name}@{version}" in gone:  # blanks, so that everything else keeps its place
+            value = value[:start] + "".join("\n" if char == "\n" else " " for char in value[start:end]) + value[end:]
     return passages_of_markdown(
-        region["value"],
+        value,
         region=name,
         authors=tuple(dict.fromkeys(authors)),
         version=region.get("version", 0),

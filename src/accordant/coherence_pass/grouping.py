@@ -13,6 +13,7 @@ from typing import Literal
 from accordant.coherence_pass.claims import Claim
 from accordant.coherence_pass.report import Contradiction, Side
 from accordant.coherence_pass.rules import Mismatch
+from accordant.types.coherence_limits import FINDING_PAIRS_MAX
 from accordant.types.limits import FINDING_SIDES_MAX
 
 __all__ = ["Hit", "findings_of", "pair_id"]
@@ -20,11 +21,22 @@ __all__ = ["Hit", "findings_of", "pair_id"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One judged pair: the places of its claims in document order, and what clashes."""
+    """One judged pair: the places of its claims in document order, what clashes, and who says so.
+
+    `score`: the scorer's confidence; None for a rule, whose mismatch has its own.
+    """
 
     first: int
     second: int
     mismatch: Mismatch
+    tier: Literal["rule", "head", "judge"] = "rule"
+    score: float | None = None
+    is_calibrated: bool = False
+
+    @property
+    def confidence(self) -> float:
+        """How sure whoever said it is."""
+        return self.mismatch.confidence if self.score is None else self.score
 
 
 def pair_id(a: Claim, b: Claim) -> str:
@@ -73,9 +85,9 @@ def _finding(claims: Sequence[Claim], group: Sequence[Hit]) -> Contradiction:
         a=_side(a),
         b=_side(b),
         kind=mismatch.kind,
-        confidence=mismatch.confidence,
-        calibrated=False,
-        tier="rule",
+        confidence=chosen.confidence,
+        calibrated=chosen.is_calibrated,
+        tier=chosen.tier,
         severity="definite" if mismatch.is_definite else "possible",
         detail=mismatch.detail,
         mismatch=mismatch.parts,
@@ -85,12 +97,13 @@ def _finding(claims: Sequence[Claim], group: Sequence[Hit]) -> Contradiction:
         doubts=list(mismatch.doubts),
         also=[_side(claims[place]) for place in others[:FINDING_SIDES_MAX]],
         n_statements=len(others) + 2,
+        pairs=sorted({pair_id(claims[hit.first], claims[hit.second]) for hit in group})[:FINDING_PAIRS_MAX],
     )
 
 
 def _rank(claims: Sequence[Claim], hit: Hit) -> tuple[float, bool, int, int]:
     """Best first: sure, between two authors, early in the document."""
-    return -hit.mismatch.confidence, not _is_cross(claims[hit.first], claims[hit.second]), hit.first, hit.second
+    return -hit.confidence, not _is_cross(claims[hit.first], claims[hit.second]), hit.first, hit.second
 
 
 def _is_cross(a: Claim, b: Claim) -> bool:

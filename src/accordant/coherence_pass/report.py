@@ -40,7 +40,8 @@ class Contradiction(_Frozen):
     """One cause. `id` comes from the two statements and their scopes: it changes when either does.
 
     `also`: further statements of the same cause, the first few; `n_statements` counts all. `doubts`: why a possible
-    finding is no more than that. `newer`: the side written later, None where both came in one version.
+    finding is no more than that. `pairs`: the ids of all pairs of statements of the cause, its own among them, which settling it
+    settles. `newer`: the side written later, None where both came in one version.
     `confidence` is a ranking unless `calibrated`.
     """
 
@@ -60,6 +61,7 @@ class Contradiction(_Frozen):
     doubts: list[str] = []
     also: list[Side] = []
     n_statements: int = 2
+    pairs: list[str] = []
 
 
 class CheckerInfo(_Frozen):

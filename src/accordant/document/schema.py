@@ -9,11 +9,11 @@ from typing import Any
 from accordant.document.regions import REGION_CLASSES, Region, UnionSet
 from accordant.types.errors import Invalid, SchemaError
 from accordant.types.limits import REGION_NAME_CHARS_MAX
-from accordant.types.regions import GUARDED_ROOT, OPERATIONS, Kind, RegionSpec, Rules, Schema, adapter_for
+from accordant.types.regions import COHERENCE, GUARDED_ROOT, OPERATIONS, Kind, RegionSpec, Rules, Schema, adapter_for
 
 __all__ = ["schema_of"]
 
-RESERVED = frozenset({GUARDED_ROOT, "coherence"})
+RESERVED = frozenset({GUARDED_ROOT, COHERENCE})
 """Roots that the engine itself owns."""
 
 BY_NAME = frozenset({"guarded", "guarded_map", "text", "log", "union_set", "counter", "map", "xml"})

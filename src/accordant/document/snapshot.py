@@ -22,7 +22,7 @@ from accordant.types.snapshots import Cut
 if TYPE_CHECKING:
     from accordant.document.document import Document
 
-__all__ = ["Snapshot"]
+__all__ = ["Snapshot", "cut_of"]
 
 D = TypeVar("D", bound="Document")
 
@@ -106,6 +106,11 @@ class Snapshot(Generic[D]):
 
     def __repr__(self) -> str:
         return f"<Snapshot of {self.key} at version {self.version}>"
+
+
+def cut_of(snapshot: Snapshot[Any]) -> Cut:
+    """The values that a snapshot shows. (No attribute of it: those are the names of regions.)"""
+    return snapshot._cut
 
 
 class SnapshotPort:

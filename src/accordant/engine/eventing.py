@@ -14,11 +14,9 @@ from accordant.types.entries import Entry, EntryKind
 from accordant.types.events import Event, EventKind, EventQuery, Invalidated, SecondWriter, WriteDenied
 from accordant.types.memory_limits import EVENT_PATHS_MAX, EVENT_REFS_MAX
 from accordant.types.refs import Ref
+from accordant.types.regions import COHERENCE
 
-__all__ = ["COHERENCE", "Interest", "events_of", "noted", "refs_of"]
-
-COHERENCE = "coherence"
-"""The region into which a coherence pass writes what it found."""
+__all__ = ["Interest", "events_of", "noted", "refs_of"]
 
 _KINDS = {
     EntryKind.WRITE: EventKind.WRITE,

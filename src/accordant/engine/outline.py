@@ -14,7 +14,7 @@ __all__ = ["outline"]
 def outline(state: DocumentState) -> dict[str, Any]:
     """`version`; `regions`: name -> {kind, version, by, at, value}, logs with `items` (ref, value, version, by, at), texts with
     `runs` ([start, end, actor, version] in characters), sets and maps with `members` by tag or key; `fields`: every guarded
-    path that is set -> {value, version, by, at}.
+    path that is set -> {value, version, by, at}; `marks`: what became of what was written, ref -> [status, because].
     """
     regions: dict[str, Any] = {}
     for name, kind in state.kinds().items():
@@ -28,14 +28,17 @@ def outline(state: DocumentState) -> dict[str, Any]:
         elif kind is Kind.LOG:
             shown["items"] = _log_items(state, name, shown["value"])
         elif kind in (Kind.UNION_SET, Kind.MAP):
-            shown["members"] = _members(state, name)
+            shown["members"] = (
+                _numbered(name, _members(state, name)) if kind is Kind.UNION_SET else _members(state, name)
+            )
         regions[name] = shown
     fields = {
         path: {"value": field.value, "version": field.version, "by": field.by, "at": field.at}
         for path, field in sorted(state.fields.items())
         if field.is_set
     }
-    return {"version": state.head, "regions": regions, "fields": fields}
+    marks = {ref: [status, because] for ref, status, because, _ in state.marks.dump()}
+    return {"version": state.head, "regions": regions, "fields": fields, "marks": marks}
 
 
 def _log_items(state: DocumentState, name: str, values: list[Any]) -> list[dict[str, Any]]:
@@ -48,9 +51,20 @@ def _log_items(state: DocumentState, name: str, values: list[Any]) -> list[dict[
 
 def _members(state: DocumentState, name: str) -> list[dict[str, Any]]:
     members = []
-    for key, value in state.replica.entries(name).items():
-        head = state.ledger.head(name, key)
+    heads = {key: state.ledger.head(name, key) for key in state.replica.entries(name)}
+    for key, value in sorted(state.replica.entries(name).items(), key=lambda one: (heads[one[0]] or (0, 0), one[0])):
+        head = heads[key]
         version = 0 if head is None else state.ledger.version(*head)
         by, at = state.actors.of(version)
         members.append({"key": key, "value": value, "version": version, "by": by, "at": at})
+    return members
+
+
+def _numbered(name: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Members of a set with their refs: those that came together are numbered as they came, gone ones not counted."""
+    made: dict[int, int] = {}
+    for member in members:
+        version = member["version"]
+        member["ref"] = f"{name}@{version}.{made.get(version, 0)}"
+        made[version] = made.get(version, 0) + 1
     return members

@@ -15,10 +15,24 @@ from accordant.types.errors import Denied, Invalid, SchemaError
 from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX
 from accordant.types.values import own_copy, storable
 
-__all__ = ["GUARDED_ROOT", "OPERATIONS", "TAKING_BACK", "Kind", "RegionSpec", "Rules", "Schema", "adapter_for"]
+__all__ = [
+    "COHERENCE",
+    "GUARDED_ROOT",
+    "OPERATIONS",
+    "TAKING_BACK",
+    "Kind",
+    "RegionSpec",
+    "Rules",
+    "Schema",
+    "adapter_for",
+]
 
 GUARDED_ROOT = "guarded"
 """The root map that holds every guarded field, written by the authority alone."""
+
+
+COHERENCE = "coherence"
+"""The region of what a coherence pass has found: every document has it, and no schema declares it."""
 
 
 class Kind(StrEnum):
