@@ -56,6 +56,7 @@ DOORS = {
     "langgraph": ("accordant.cli.probe_targets", "accordant.adapters"),
     "opentelemetry": ("accordant.adapters.telemetry",),
     "torch": (),
+    "numpy": ("accordant.coherence_pass.neighbours", "accordant.semantic"),
 }
 """Where a foreign library may be imported, and nowhere else."""
 

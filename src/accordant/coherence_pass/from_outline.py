@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 from accordant.coherence_pass.markdown import passages_of_markdown
@@ -62,18 +63,26 @@ def _is_gone(ref: str, gone: Set[str]) -> bool:
 def _of_text(name: str, region: Mapping[str, Any], gone: Set[str]) -> list[Passage]:
     runs = [(start, end, actor, version) for start, end, actor, version in region.get("runs", ())]
     authors = [actor for _, _, actor, _ in runs] or [region["by"]] * (region.get("by") is not None)
-    value = region["value"]
-    for start, end, _, version in runs:
-        if f"{name}@{version}" in gone:  # blanks, so that everything else keeps its place
-            value = value[:start] + "".join("\n" if char == "\n" else " " for char in value[start:end]) + value[end:]
-    return passages_of_markdown(
-        value,
+    passages = passages_of_markdown(
+        region["value"],
         region=name,
         authors=tuple(dict.fromkeys(authors)),
         version=region.get("version", 0),
         at=region.get("at"),
         spans=[AuthorSpan(start, end, actor, version) for start, end, actor, version in runs],
     )
+    silent = [(start, end) for start, end, _, version in runs if f"{name}@{version}" in gone]
+    return [_without(passage, silent) for passage in passages] if silent else passages
+
+
+def _without(passage: Passage, silent: Iterable[tuple[int, int]]) -> Passage:
+    """The passage with blanks where it was taken back, so that everything else keeps its place."""
+    text, offset = passage.text, passage.offset
+    for start, end in silent:
+        low, high = max(start - offset, 0), min(end - offset, len(text))
+        if low < high:
+            text = text[:low] + " " * (high - low) + text[high:]
+    return replace(passage, text=text)
 
 
 def _of_set(name: str, members: Iterable[Mapping[str, Any]]) -> list[Passage]:
