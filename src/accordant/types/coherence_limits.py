@@ -7,11 +7,15 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "ENCODED_CHARS_MAX",
+    "ENCODED_PIECES_MAX",
+    "ENCODER_TILE",
     "FINDING_PAIRS_MAX",
     "NEIGHBOURS_MAX",
     "NEIGHBOUR_COSINE_MIN",
     "NEIGHBOUR_PLACES_MAX",
     "NEIGHBOUR_SLICE_ROWS",
+    "PIECES_MAX",
     "SCORED_PAIRS_MAX",
     "SCORE_BATCH_PAIRS",
 ]
@@ -38,3 +42,17 @@ SCORE_BATCH_PAIRS: Final = 256
 FINDING_PAIRS_MAX: Final = 64
 """Pairs of statements that settling one finding settles: more say the same thing in ever other words. Beyond: they may come up as
 a finding of their own."""
+
+# -- the encoder ----------------------------------------------------------------------------------------------
+
+ENCODED_CHARS_MAX: Final = 2_000
+"""Characters of one statement that the encoder reads: more than PIECES_MAX pieces ever need. Beyond: the rest is not read."""
+
+PIECES_MAX: Final = 128
+"""Word pieces of one statement: what the encoder was trained with, and attention is quadratic. Beyond: the rest is not read."""
+
+ENCODED_PIECES_MAX: Final = 400_000
+"""Word pieces whose states are kept (about 16,000 statements, 110 MB). Beyond: the longest unused go, and cost again."""
+
+ENCODER_TILE: Final = 512
+"""Word pieces that go through a layer together: its inner matrix (3 MB) stays near the processor. More are split."""
