@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from accordant.cli.doctor import Diagnosis, RegionDiagnosis, examine
+from accordant.cli.doctor import Diagnosis, RegionDiagnosis, _shown, examine
 from accordant.types.entries import Entry, EntryKind, OpRecord
 from audited_store import KEY, answer, run, written
 
@@ -133,3 +135,15 @@ def test_only_the_latest_entries_are_looked_at(store: Path) -> None:
     shown = answer("doctor", store, "--last", 3)
     assert shown["entries"] == 3 < shown["head"]
     assert run("doctor", store, "--last", 0).exit_code == 2
+
+
+def test_since_when_a_region_is_shared_is_told(store: Path) -> None:
+    """The version by which a region got its second writer, and both names: in JSON and in text; others have none."""
+    shown = {region["region"]: region["shared_since"] for region in answer("doctor", store)["regions"]}
+    found = shown["findings"]
+    assert (found["before"], found["actor"]) == ("triage", "enrichment")
+    assert (shown["citations"], shown["draft"]) == (None, None)
+    shared = RegionDiagnosis("findings", None, shared_since=(7, "triage", "enrichment"))
+    out = io.StringIO()
+    Console(file=out, width=120).print(_shown(Diagnosis(KEY, 1, 1, (shared,), ())))
+    assert "findings had one writer, triage, until enrichment wrote it in v7" in out.getvalue()

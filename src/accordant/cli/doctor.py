@@ -35,11 +35,13 @@ ONE_WRITER_WRITES_MIN = 20
 CONTENDED_SHARE = 0.3
 SCHEMAS_MAX = 10_000
 PATHS_SHOWN_MAX = 5
+_SHARED = ("version", "before", "actor")
 
 
 @dataclass(slots=True)
 class RegionDiagnosis:
-    """One region: what its kind promises, and what the audit shows. `n_checked`: writes that named the version read."""
+    """One region: what its kind promises, and what the audit shows. `n_checked`: writes that named the version read.
+    `shared_since`: (version, its only writer before, its second writer)."""
 
     name: str
     kind: Kind | None
@@ -52,6 +54,7 @@ class RegionDiagnosis:
     beaten: Counter[tuple[str, str]] = field(default_factory=Counter)
     overwritten_paths: set[str] = field(default_factory=set)
     writers_declared: tuple[str, ...] = ()
+    shared_since: tuple[int, str, str] | None = None
 
     @property
     def doctrine(self) -> str:
@@ -94,6 +97,7 @@ class RegionDiagnosis:
                 {"loser": loser, "winner": winner, "times": n} for (loser, winner), n in self.beaten.most_common()
             ],
             "last_writer_wins_paths": sorted(self.overwritten_paths),
+            "shared_since": None if self.shared_since is None else dict(zip(_SHARED, self.shared_since, strict=True)),
         }
 
 
@@ -192,6 +196,8 @@ class _Count:
 
     def add(self, entry: Entry) -> None:
         """Count one entry."""
+        for name, before in entry.info.get("second_writer", {}).items():
+            self._region(name).shared_since = (entry.offset, str(before), entry.actor)
         if entry.kind is EntryKind.WRITE:
             for op in entry.ops:
                 region = self._region(op.region)
@@ -261,6 +267,11 @@ def _shown(diagnosis: Diagnosis) -> Group:
             parts.append(_last_writer_wins(region))
         for (loser, winner), times in region.beaten.most_common(3):
             parts.append(Text("  ") + plain(f"{loser} was beaten by {winner} on {region.name}, {_times(times)}"))
+    shared = [(region.name, *region.shared_since) for region in diagnosis.regions if region.shared_since]
+    for name, version, before, actor in sorted(shared, key=lambda one: one[1]):
+        parts.append(
+            Text("  ") + plain(f"{name} had one writer, {before}, until {actor} wrote it in v{version}", "dim")
+        )
     if diagnosis.hints:
         parts.append(Text("What to change", style="bold"))
         parts += [Text("  • ") + plain(hint) for hint in diagnosis.hints]
