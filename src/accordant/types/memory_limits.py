@@ -33,6 +33,8 @@ __all__ = [
     "READERS_MAX",
     "READ_PATHS_PER_AGENT_MAX",
     "READ_VERSIONS_KEPT",
+    "RECALLS_AT_ONCE_MAX",
+    "RECALL_S_MAX",
     "REFS_PER_ENTRY_NAMED_MAX",
     "RENDER_CHARS_MIN",
     "RETENTION_DOCUMENTS_PAGE",
@@ -227,3 +229,9 @@ RETENTION_REST: Final = 4.0
 
 SESSIONS_LOOKED_AT_MAX: Final = 1_000
 """Joins, leaves and declarations that a question about access looks at, the newest; what is older is not shown."""
+
+RECALLS_AT_ONCE_MAX: Final = 4
+"""Questions about the past that one engine answers at once; the next ones wait for their turn."""
+
+RECALL_S_MAX: Final = 60.0
+"""How long one may take, its waiting included; then `NoAuthority`, `timeout`."""

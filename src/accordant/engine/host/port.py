@@ -220,7 +220,8 @@ class EmbeddedPort:
         await self._host.replays.sightings.flush()
         fold = partial(self._host.replays.read, self._key.path)
         archive = Archive(self._store, self._key.path, self.version, self._grant, self._agent, fold)
-        return await recall(archive, query)
+        async with self._host.replays.question(self._key.path):
+            return await recall(archive, query)
 
     def events(self, query: EventQuery) -> Feed | Member:
         """What happens, in order, from the log and live."""

@@ -7,8 +7,9 @@ and forgets; what comes back is plain JSON.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from accordant.engine.crdt import ReplicaBroken
@@ -20,6 +21,7 @@ from accordant.engine.stores.contract import Checkpoint, Compacted, Store
 from accordant.types.entries import Entry
 from accordant.types.errors import AccordantError, Invalid, NoAuthority, StoreError
 from accordant.types.limits import REPLAY_S_MAX, REPLAYS_AT_ONCE_MAX
+from accordant.types.memory_limits import RECALL_S_MAX, RECALLS_AT_ONCE_MAX
 
 __all__ = ["Replays", "outline_at", "read_at"]
 
@@ -36,7 +38,22 @@ class Replays:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.sightings = Sightings(store)
+        self._questions = asyncio.Semaphore(RECALLS_AT_ONCE_MAX)
         self._turns = asyncio.Semaphore(REPLAYS_AT_ONCE_MAX)
+
+    @asynccontextmanager
+    async def question(self, key: str) -> AsyncIterator[None]:
+        """A question about the past has its turn: few at once, because each may look through a whole log. Raises `NoAuthority`,
+        `timeout`, when that takes too long, waiting included."""
+        try:
+            async with asyncio.timeout(RECALL_S_MAX), self._questions:
+                yield
+        except TimeoutError:
+            raise NoAuthority(
+                f"the question about {key} was not answered in {RECALL_S_MAX:.0f} s",
+                code="timeout",
+                hint="ask for less, or when there is less to do",
+            ) from None
 
     async def outline(self, key: str, version: int) -> dict[str, Any]:
         """What `outline_at` answers; raises what `read` raises."""

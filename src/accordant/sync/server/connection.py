@@ -55,8 +55,8 @@ _HELD_LONGER = (CloseCode.REFUSED, CloseCode.EPOCH)
 
 logger = logging.getLogger("accordant.sync")
 _REPLICATES = (acts.Listen, acts.Answer)
-_WHOLE = (Method.OUTLINE, Method.HISTORY, Method.CUT)
-"""Calls whose answers may be as large as the document: one at a time."""
+_WHOLE = (Method.OUTLINE, Method.HISTORY, Method.CUT, Method.RECALL)
+"""Calls whose answers may be as large as the document, or that look through its log: one at a time."""
 _WITH_OTHERS = (acts.AskForNews, acts.Relay, acts.ShowAwareness)
 """What a bearer who reads only some regions has no part in: a replica, which it is told, and presences, which it is not."""
 
