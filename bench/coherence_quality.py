@@ -190,6 +190,9 @@ class Quality:
             found = self._checker.run(passages_of_markdown(text, region="page"), document_id=name, version=1)
             for key in ((pair.dataset, "all"), (pair.dataset, pair.kind)):
                 tallies[key].add(pair.is_contradiction, not found.coherent, bool(found.possible))
+            if pair.is_contradiction and found.coherent:
+                self._errors({"set": f"planted {pair.dataset}", "kind": pair.kind, "a": pair.a, "b": pair.b, "is": True,
+                              "possible": [[one.a.text, one.b.text, *one.doubts] for one in found.possible]})  # fmt: skip
             if not pair.is_contradiction and not found.coherent:
                 one = found.contradictions[0]
                 self._errors(

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Page = tuple[str, str]
 """A name and a Markdown text."""
 
 _SERVICES = """switchboard dispatcher harvester mailer archiver router notifier importer exporter drafter ledger crawler
 renderer resolver balancer collector watcher catalog vault registry""".split()
+_PLANTED = "turnstile beacon courier foundry lantern carousel".split()
 _PEOPLE = (
     "Alice Bruno Chandra Dmitri Elena Farid Greta Hiro Ines Jonas Keiko Liam Mona Nadia Oskar Petra Quinn Rosa".split()
 )
@@ -292,7 +293,8 @@ def generated_pairs(seed: int, count: int) -> Iterator[tuple[str, str, str, bool
     """(kind, a, b, whether they contradict), alternately a contradiction and its compatible twin."""
     for number in range(count):
         world = World.of(seed * 7_001 + number)
-        twins = _twins(world.services[0], world.rng)
+        subject = replace(world.services[0], name=world.rng.choice(_PLANTED))  # no page speaks of it
+        twins = _twins(subject, world.rng)
         kind, true, against, seeming = twins[number % len(twins)]
         yield kind, true, against, True
         yield kind, true, seeming, False

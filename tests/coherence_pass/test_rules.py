@@ -31,6 +31,22 @@ CONTRADICTIONS = [
     ("negation", "The service isn't encrypted at rest.", "The service is encrypted at rest."),
     ("antonym", "Feature flags are enabled by default.", "Feature flags are disabled by default."),
     ("antonym", "The budget was approved by the board.", "The board rejected the budget."),
+    ("antonym", "The key is known.", "The key is unknown."),
+    ("negation", "The job started the backup.", "The job failed to start the backup."),
+    ("negation", "The service no longer stores cookies.", "The service stores cookies."),
+    ("negation", "All endpoints return JSON.", "The export endpoint does not return JSON."),
+    ("negation", "None of the tests are flaky.", "Two tests are flaky."),
+    ("negation", "No vendor has been selected yet.", "The vendor was selected after the trial."),
+    ("negation", "Only admins can create projects.", "Any user can create a project."),
+    ("numeric", "Audit logs are kept for 30 days.", "Audit logs are deleted after 7 days."),
+    ("numeric", "The timeout of the mailer is 10 seconds.", "The mailer times out after 30 s."),
+    ("entity", "Alice owns the billing service.", "The billing service is owned by Bob."),
+    ("entity", "The owner of the billing service is Alice.", "Bob is responsible for the billing service."),
+    ("entity", "We chose PostgreSQL as the primary store.", "The primary store is MySQL."),
+    ("entity", "The gateway is deployed in Frankfurt.", "The gateway runs in the Virginia region."),
+    ("entity", "The frontend is written in React.", "The frontend is a Vue application."),
+    ("entity", "The default branch is called main.", "The default branch is master."),
+    ("entity", "The project is licensed under MIT.", "The project is licensed under the GPL."),
     ("keyed_fact", "port: 8080", "port: 9090"),
 ]
 
@@ -66,6 +82,31 @@ COHERENT = [
     ("places in a text", "See section 4.", "See section 5."),
     ("then and now", "The price was $10.", "The price is $12."),
     ("opposite words that name", "Public keys are rotated.", "Private keys are rotated."),
+    ("an abbreviation", "The primary store is Postgres.", "The primary store is PostgreSQL."),
+    ("a place in a place", "The gateway runs in Europe.", "The gateway runs in Frankfurt."),
+    ("a second copy", "The gateway runs in Frankfurt.", "A copy of the gateway runs in Virginia."),
+    ("another role", "Alice owns the billing service.", "Bob reviews the billing service."),
+    ("another thing", "Alice owns the billing service.", "Bob owns the search service."),
+    ("an earlier owner", "Alice owns the billing service.", "The former owner of the billing service was Bob."),
+    ("two owners", "Alice and Bob own the billing service.", "Alice owns the billing service."),
+    ("a part of all", "All endpoints return JSON.", "The export endpoint returns JSON."),
+    (
+        "all but one",
+        "All endpoints return JSON, except the export endpoint.",
+        "The export endpoint does not return JSON.",
+    ),
+    ("two rules with only", "Only getters with a setter are shown.", "Only getters without a setter are shown."),
+    ("nothing but a number", "The minimum value is 1.", "The minimum value is 4."),
+    ("kept and deleted", "Audit logs are kept for 30 days.", "Audit logs are deleted after 30 days."),
+    ("denied in part", "The warning is shown.", "The warning is shown and will not be reported."),
+    ("identifiers", "See CVE-2018-12121 for details of it.", "See CVE-2018-12122 for details of it."),
+    (
+        "a condition of light words",
+        "If the values are not equal, an error is shown.",
+        "If the values are equal, an error is shown.",
+    ),
+    ("kinds of a thing", "It returns an object with a public key.", "It returns an object with a private key."),
+    ("values of an option", "`none` prevents any file from loading.", "`all` allows any file to load."),
     ("attempts and parts", "2 of the 3 nodes must agree.", "4 of the 7 nodes must agree."),
 ]
 
@@ -119,6 +160,23 @@ def test_headings_are_scopes() -> None:
     assert kinds(("Gateway",), ("Gateway",)) == (1, 0)
     assert kinds(("Gateway",), ()) == (1, 0)
     assert kinds(("Summary",), ("Details",)) == (1, 0)
+
+
+def test_a_full_statement_needs_no_heading() -> None:
+    """Statements that name their subject clash under any two headings, unless a heading names a time, place or case."""
+
+    def is_coherent(first: str, second: str, *texts: str) -> bool:
+        passages = [entry(texts[0], 1, heading=(first,)), entry(texts[1], 2, heading=(second,))]
+        return Checker().run(passages, document_id="d", version=2).coherent
+
+    clash = "The mailer listens on port 8080.", "The mailer listens on port 9090."
+    assert not is_coherent("Network", "Mailer", *clash)
+    assert is_coherent("Staging", "Production", *clash)
+    assert is_coherent("Release 2", "Release 3", *clash)
+    assert is_coherent("Option one", "Option two", *clash)
+    assert is_coherent(
+        "flush()", "sync()", "This function flushes the whole buffer.", "This function does not flush the whole buffer."
+    )
 
 
 def test_items_that_name_their_subject_clash() -> None:

@@ -64,7 +64,13 @@ def _rarest(claim: Claim, postings: dict[str, list[int]]) -> list[str]:
 
 
 def _fact_keys(claim: Claim) -> tuple[str, ...]:
-    return () if claim.fact is None else (f"\x1f{claim.fact.subject.casefold()}\x1f{claim.fact.attribute}",)
+    """What pairs meet by although neither has all words of the other: a keyed fact, a name for one thing, "only" and "any"."""
+    keys = [] if claim.fact is None else [f"\x1f{claim.fact.subject.casefold()}\x1f{claim.fact.attribute}"]
+    if claim.reading.assignment is not None:
+        keys.append(claim.reading.assignment.key)
+    if claim.reading.quantifier in ("only", "any", "all") and claim.reading.predicate:
+        keys.append(f"\x1fwho {' '.join(claim.reading.predicate)}")
+    return tuple(keys)
 
 
 def _nearest(neighbours: list[int], place: int, most: int) -> list[int]:

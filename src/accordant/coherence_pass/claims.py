@@ -63,7 +63,7 @@ class _Known:
 
     claims: tuple[Claim, ...]
     is_truncated: bool
-    readings: dict[tuple[str, str], Reading]
+    readings: dict[tuple[str, str, bool], Reading]
 
 
 @dataclass(slots=True)
@@ -94,10 +94,10 @@ class _Extraction:
         self.known: dict[Passage, _Known] = {}
         self.n_read = 0
         self._before = before
-        self._readings: dict[tuple[str, str], Reading] = {}
+        self._readings: dict[tuple[str, str, bool], Reading] = {}
         for known in before.values():
             self._readings |= known.readings
-        self._used: dict[tuple[str, str], Reading] = {}
+        self._used: dict[tuple[str, str, bool], Reading] = {}
         self._claims_max = claims_max
         self._claims: list[Claim] = []
         self._seen: Counter[tuple[str, str]] = Counter()
@@ -125,12 +125,13 @@ class _Extraction:
             self.known[passage] = known
         return known
 
-    def _read(self, text: str, author: str = "") -> Reading:
-        found = self._readings.get((text, author))
+    def _read(self, text: str, author: str = "", is_literal: bool = False) -> Reading:
+        key = text, author, is_literal
+        found = self._readings.get(key)
         if found is None:
-            found = self._readings[text, author] = read_statement(text, author)
+            found = self._readings[key] = read_statement(text, author, is_literal=is_literal)
             self.n_read += 1
-        self._used[text, author] = found
+        self._used[key] = found
         return found
 
     def _placed(self, claim: Claim) -> Claim:
@@ -162,7 +163,10 @@ class _Extraction:
 
     def _statement(self, passage: Passage, shown: str, start: int, end: int) -> Claim:
         authors, version, at = passage.written(start, end)
-        reading = self._read(shown[start:end].replace("\n", " "), authors[0] if authors else "")
+        opening = passage.text[max(0, start - 1) : start + 1]
+        is_literal = opening[-1:] == "`" or (opening[:1] == "`" and "`" in passage.text[start:end])
+        reading = self._read(shown[start:end].replace("
+", " "), authors[0] if authors else "", is_literal)
         normal = " ".join(shown[start:end].casefold().rstrip(" .!;").split())
         scope = _scope(passage.heading)
         return self._claim(passage, normal, start, end, scope, reading, (authors, version, at))

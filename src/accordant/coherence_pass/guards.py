@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accordant.coherence_pass import lexicon
 from accordant.coherence_pass.claims import Claim
 from accordant.coherence_pass.moments import Moment, Same, compare_scopes
+from accordant.coherence_pass.words import stems_of
 
 __all__ = ["Alignment", "align", "headings_agree", "scope_doubts", "tenses_differ"]
 
 _EXTRA_WORDS_MAX = 3
+_STAND_ALONE_WORDS = 3
+_POINTING = frozenset("this these that those such it they must should can may see use note".split())
+_THIN = stems_of(lexicon.THIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,37 @@ def scope_doubts(a: Claim, b: Claim, times_a: Sequence[Moment], times_b: Sequenc
         return None
     left, right = a.reading, b.reading
     doubts = [f"{reason} statement" for reason in dict.fromkeys((*left.reservations, *right.reservations))]
-    if not headings_agree(a.scope, b.scope):
+    if not headings_agree(a.scope, b.scope) and not _stand_alone(a, b):
         doubts.append("under different headings")
     if same_time is Same.UNKNOWN:
         doubts.append("the times they speak of may differ")
     if left.conditions != right.conditions:
         doubts.append("only under a condition")
     return tuple(doubts)
+
+
+def _stand_alone(a: Claim, b: Claim) -> bool:
+    """Whether both say so much in the same words that no heading has to tell what they are about.
+
+    Not under headings that name a time, a version, an environment or one of several choices: those do narrow.
+    """
+    if not (_has_subject(a) and _has_subject(b)):
+        return False
+    shared = (a.reading.bag & b.reading.bag) - _THIN
+    shown = (word for heading in set(a.scope) ^ set(b.scope) for word in heading.split())
+    return len(shared) >= _STAND_ALONE_WORDS and not any(
+        word in lexicon.NARROWING or _has_digit(word) for word in shown
+    )
+
+
+def _has_subject(claim: Claim) -> bool:
+    """Whether it names what it speaks of: not "this function", not "Creates a key"."""
+    first = claim.text.split(maxsplit=1)[0].lower() if claim.text.strip() else ""
+    return first not in _POINTING and (not first.endswith("s") or bool(claim.reading.tense))
+
+
+def _has_digit(word: str) -> bool:
+    return any(char.isdigit() for char in word)
 
 
 def headings_agree(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

@@ -30,8 +30,16 @@ LIGHT_VERBS: Final = _set(
 )
 """Verbs and nouns that only tie a subject to its value ("stands at", "is given", "is scheduled for")."""
 
+LIFETIME: Final = _set("keep retain delete remove purge expire valid live last store persist discard")
+"""With a duration these all say how long something stays: "kept for 30 days", "deleted after 30 days"."""
+
 NEGATORS: Final = _set("not no never none nobody nothing neither nor without cannot can't won't don't doesn't didn't")
-NEGATING_VERBS: Final = _set("lack lacks lacked")
+NEGATING_VERBS: Final = _set(
+    "lack lacks lacked stop stops stopped cease ceases ceased refuse refuses refused forbid forbids forbidden prohibit "
+    "prohibits prohibited exclude excludes excluded disallow disallows disallowed ban bans banned omit omits omitted "
+    "discontinue discontinues discontinued"
+)
+"""Verbs that deny what follows them ("stopped supporting")."""
 
 PRONOUN_SUBJECTS: Final = _set("it they this these those that he she both such")
 """A statement that begins with one of these speaks of something outside it, so it proves nothing by itself."""
@@ -103,6 +111,57 @@ OPPOSITES: Final = (
     ("healthy", "unhealthy"),
     ("resolved", "unresolved"),
     ("writable", "read-only readonly"),
+    ("active", "inactive"),
+    ("known", "unknown"),
+    ("internal", "external"),
+    ("local locally", "remote remotely"),
+    ("static", "dynamic"),
+    ("manual manually", "automatic automatically automated"),
+    ("strict", "lenient"),
+    ("persistent durable", "ephemeral volatile"),
+    ("sequential sequentially serial serially", "parallel concurrent concurrently"),
+    ("single-threaded", "multi-threaded multithreaded"),
+    ("lossless", "lossy"),
+    ("best", "worst"),
+    ("cheap cheaper cheapest", "expensive dear dearest"),
+    ("win wins won", "lose loses lost"),
+    ("confirm confirms confirmed", "deny denies denied"),
+    ("present", "absent"),
+    ("true", "false"),
+    ("correct correctly right", "incorrect incorrectly wrong wrongly"),
+    ("full", "empty"),
+    ("common", "rare"),
+    ("easy easier simple simpler", "hard harder difficult complicated"),
+    ("strong stronger strongest", "weak weaker weakest"),
+    ("wide wider", "narrow narrower"),
+    ("visible", "invisible hidden"),
+    ("central centralised centralized", "decentralised decentralized"),
+    ("horizontal horizontally", "vertical vertically"),
+    ("direct directly", "indirect indirectly"),
+    ("temporary temporarily", "permanent permanently"),
+    ("above", "below"),
+    ("inside", "outside"),
+    ("majority", "minority"),
+    ("better", "worse"),
+    ("longer longest", "shorter shortest"),
+    ("larger largest bigger biggest", "smaller smallest"),
+    ("older oldest", "newer newest younger youngest"),
+    ("earlier earliest", "later latest"),
+    ("remember remembers remembered", "forget forgets forgot forgotten"),
+    ("improve improves improved", "worsen worsens worsened deteriorate deteriorates deteriorated"),
+    ("gain gains gained", "loss losses"),
+    ("upgrade upgraded upgrades", "downgrade downgraded downgrades"),
+    ("online", "offline"),
+    ("legal", "illegal"),
+    ("live alive", "dead"),
+    ("happy", "sad"),
+    ("clean", "dirty"),
+    ("dry", "wet"),
+    ("hot warm", "cold cool"),
+    ("heavy", "light"),
+    ("loud", "quiet"),
+    ("good", "bad evil"),
+    ("rich", "poor"),
     ("before", "after"),
 )
 """Pairs of which one denies the other. `before`/`after` count as an order, not as a quality."""
@@ -141,6 +200,27 @@ SYNONYMS: Final = (
     "production prod",
     "development dev",
     "dimension dimensional",
+    "keep retain kept retained",
+    "worker process",
+    "retire sunset decommission",
+    "error failure",
+    "wait delay",
+    "user member",
+    "meet meeting met",
+    "chair moderate",
+    "connect connection",
+    "complete completion",
+    "deploy deployment",
+    "migrate migration",
+    "validate validation",
+    "encrypt encryption",
+    "compress compression",
+    "approve approval",
+    "launch rollout",
+    "memory ram",
+    "team group",
+    "request call",
+    "timeout time-out",
 )
 
 PHRASES: Final = {
@@ -148,7 +228,9 @@ PHRASES: Final = {
     ("comes", "out"): ("release",), ("kick", "off"): ("start",), ("kicks", "off"): ("start",),
     ("kicked", "off"): ("start",), ("go", "live"): ("launch",), ("goes", "live"): ("launch",),
     ("went", "live"): ("launch",), ("not", "only"): (), ("not", "just"): (), ("not", "necessarily"): ("might",),
+    ("fail", "to"): ("not",), ("fails", "to"): ("not",), ("failed", "to"): ("not",), ("unable", "to"): ("not",),
     ("on", "time"): ("timely",), ("by", "default"): (), ("at", "least"): (), ("at", "most"): (), ("set", "to"): ("is",),
+    ("times", "out"): ("timeout",), ("time", "out"): ("timeout",), ("timed", "out"): ("timeout",),
     ("turned", "on"): ("enabled",), ("turned", "off"): ("disabled",), ("switched", "on"): ("enabled",),
     ("switched", "off"): ("disabled",), ("as", "well"): (), ("used", "to"): ("previously",),
     ("late", "on"): (), ("early", "on"): (), ("late", "in"): (), ("early", "in"): (), ("went", "up"): ("increased",),
@@ -196,8 +278,41 @@ SUBJECT_KEYS: Final = (
 )  # fmt: skip
 """Fields of an object that say what its other fields are about, best first."""
 
+EXCLUSIVE: Final = _set(
+    "owner lead leader reviewer assignee manager chair sponsor contact maintainer host branch store database language framework "
+    "license licence region provider vendor protocol format encoding strategy algorithm backend broker orm default capital "
+    "headquarters name winner ceo cto founder successor author editor moderator coordinator architect approver deadline "
+    "leading supplier engine compiler runtime scheduler queue topic currency timezone cloud cluster platform customer champion"
+)
+"""Of these a thing has one: two names for it exclude each other."""
+
+BROAD_PLACES: Final = _set(
+    "europe eu emea asia apac africa america americas us usa uk germany ireland france japan sweden india canada china "
+    "australia brazil spain italy poland netherlands cloud aws gcp azure"
+)
+"""Places that hold others: a service in Europe may be in Frankfurt."""
+
+THIN: Final = _set(
+    "value minimum maximum min max default allowed range type number result option field setting parameter property length "
+    "index callback function method argument return class name test example"
+)
+"""Nouns that stand for a subject named elsewhere: two values for nothing but these may belong to two things."""
+
+NARROWING: Final = _set(
+    "january february march april may june july august september october november december monday tuesday wednesday thursday "
+    "friday saturday sunday today yesterday staging production prod test testing development dev local linux windows macos "
+    "mac android ios option alternative alternatives choice proposal proposals variant old new before after previous next "
+    "past future history changelog changes legacy example examples scenario case version release draft rejected considered "
+    "advantages disadvantages pros cons not v free paid pro enterprise"
+)
+"""Words of headings that say when, where or in which case: what stands under them need not hold elsewhere."""
+
 GENERIC_HEADINGS: Final = _set(
     "summary overview introduction intro conclusion conclusions background details notes findings appendix "
-    "abstract results tl;dr tldr report brief draft document facts key log discussion analysis"
+    "abstract results tl;dr tldr report brief draft document facts key log discussion analysis architecture design "
+    "deployment operations team people ownership timeline plan planning schedule status updates risks limits "
+    "configuration setup usage security storage performance reliability decisions next steps context goals scope "
+    "requirements infrastructure monitoring observability testing and the of technical general current where we "
+    "are what running it how works implementation rollout milestones questions issues at a glance"
 )
 """Headings that do not narrow what is under them."""

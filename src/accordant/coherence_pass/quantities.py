@@ -74,7 +74,7 @@ _ABOUT: Final = "about|around|roughly|approximately|approx\\.?|some|nearly|almos
 _MOST: Final = "at most|up to|no more than|not more than|less than|fewer than|under|below|within|maximum of|max|<=|≤|<"
 _LEAST: Final = "at least|no less than|not less than|no fewer than|more than|over|above|exceeds|minimum of|min|>=|≥|>"
 _NUMBER: Final = re.compile(
-    rf"(?<![\w.,#/])(?<![^\W\d_]-)(?P<lead>(?:{_ABOUT}|{_MOST}|{_LEAST})\s{{0,2}})?(?P<sign>[+-])?(?P<money>[$€£])?\s?"
+    rf"(?<![\w.,#/])(?<![^\W\d_]-)(?<!\d-)(?P<lead>(?:{_ABOUT}|{_MOST}|{_LEAST})\s{{0,2}})?(?P<sign>[+-])?(?P<money>[$€£])?\s?"
     rf"(?:(?P<digits>{_DIGITS})(?:\s?-\s?(?P<upper>{_DIGITS}))?|(?P<word>{_WORD})(?![\w-]))"
     r"(?:(?P<scale>k|m|mn|bn|b)(?![\w])|\s(?P<scaleword>thousand|million|billion)\b)?"
     rf"(?P<plus>\+)?(?:[\s-]{{0,2}}(?P<unit>{unit_pattern()})(?![\w]))?"

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Final
 
 from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.assignments import Assignment, assignment_in
 from accordant.coherence_pass.moments import Moment, moments
 from accordant.coherence_pass.quantities import Quantity, quantities
 from accordant.coherence_pass.words import Token, canonical_stem, stems_of, tokens
@@ -43,6 +44,8 @@ class Reading:
     of its if-, when- and unless-clauses. `tense`: past, present, future or "". `reservations`: why it proves nothing.
     `is_inverted`: "by" or "there" moved the subject; `is_comparison`: it has a "than".
     `is_event`: it tells of an act that can be done again.
+    `quantifier`: "all" or "none" when it speaks of every one, "only" or "any" of who may, else "". `predicate`: the stems from
+    the first verb on. `assignment`: whom or what it names for something that has one.
     `attributive`: polar words that stand before the verb, and so tell which thing is meant ("public keys are ...").
     """
 
@@ -60,10 +63,13 @@ class Reading:
     is_comparison: bool
     is_event: bool
     attributive: frozenset[str]
+    quantifier: str = ""
+    predicate: tuple[str, ...] = ()
+    assignment: Assignment | None = None
 
 
-def read_statement(text: str, author: str = "") -> Reading:
-    """Read one statement (prepared by `words.plain`). `author` stands in for "I" and "my"."""
+def read_statement(text: str, author: str = "", *, is_literal: bool = False) -> Reading:
+    """Read one statement (prepared by `words.plain`). `author` stands in for "I" and "my". `is_literal`: it begins with code."""
     text = _without_frames(text)
     dates = moments(text)
     taken = [(item.start, item.end) for item in dates]
@@ -74,32 +80,41 @@ def read_statement(text: str, author: str = "") -> Reading:
     taken += [(item.start, item.end) for item in numbers]
     words = _rephrased(tokens(_blanked(without_labels, taken)))
     named = {start: f"{match['name'].lower()} {match['number'].rstrip('.')}" for start, match in labels.items()}
-    return _Reader(words, named, author, frozenset(start for start, _ in taken)).reading(text, numbers, dates)
+    return _Reader(words, named, author, frozenset(start for start, _ in taken), is_literal).reading(
+        text, numbers, dates
+    )
 
 
 class _Reader:
     """Walks the words of one statement once."""
 
-    def __init__(self, words: list[Token], labels: dict[int, str], author: str, taken: frozenset[int]) -> None:
+    def __init__(
+        self, words: list[Token], labels: dict[int, str], author: str, taken: frozenset[int], is_literal: bool
+    ) -> None:
         self._words = words
         self._labels = labels
         self._author = author
         self._taken = taken
+        self._is_literal = is_literal
+        self._has_duration = False
 
     def reading(self, text: str, numbers: tuple[Quantity, ...], dates: tuple[Moment, ...]) -> Reading:
         order: list[str] = []
+        placed: list[tuple[int, str]] = []
         polar: dict[str, int] = {}
         first = len(text)
         verb = next((token.start for token in self._words if token.word in lexicon.FINITE), None)
         attributive: set[str] = set()
-        for token in self._words:
+        self._has_duration = any(item.dimension == "time" and _LASTS.search(text, 0, item.start) for item in numbers)
+        for place, token in enumerate(self._words):
             stem, sign = self._content(token, text)
             if not stem:
                 continue
             first = min(first, token.start)
             order.append(stem)
+            placed.append((token.start, stem))
             if sign:
-                if token.start == first or (verb is not None and token.start < verb):
+                if token.start == first or (verb is not None and token.start < verb) or self._is_modifier(place):
                     attributive.add(stem)
                 polar[stem] = sign if polar.get(stem, sign) == sign else 0
         plain_words = [token.word for token in self._words]
@@ -114,11 +129,18 @@ class _Reader:
             _negations(self._words),
             self._conditions(text),
             _tense(plain_words),
-            _reservations(plain_words, len(plain_words) + len(numbers) + len(dates)),
+            (
+                *_reservations(plain_words, len(plain_words) + len(numbers) + len(dates)),
+                *(("partly denied",) if _PARTLY_DENIED.search(text) else ()),
+                *(("literal",) if self._is_literal and not _MEANINGFUL.isdisjoint(plain_words[:1]) else ()),
+            ),
             "by" in plain_words or "there" in plain_words,
             "than" in plain_words,
             not lexicon.EVENTS.isdisjoint(plain_words),
             frozenset(attributive),
+            _quantifier(plain_words),
+            tuple(stem for start, stem in placed if verb is not None and start > verb),
+            assignment_in(text),
         )
 
     def _content(self, token: Token, text: str) -> tuple[str, int]:
@@ -132,7 +154,15 @@ class _Reader:
         if word in _RELATIONS and self._leads_to_value(token, text):
             return "", 0
         stem, sign = canonical_stem(word)
+        if self._has_duration and stem in _LIFETIME:
+            return "", 0
         return ("", 0) if stem in _LIGHT and not sign else (stem, sign)
+
+    def _is_modifier(self, place: int) -> bool:
+        """Whether the word stands between an article and a noun ("a private key")."""
+        before, after = self._words[max(0, place - 1) : place], self._words[place + 1 : place + 2]
+        is_led = bool(before) and before[0].word in _ARTICLES and before[0].end + 1 >= self._words[place].start
+        return is_led and bool(after) and after[0].word not in _EMPTY and after[0].start == self._words[place].end + 1
 
     def _leads_to_value(self, token: Token, text: str) -> bool:
         gap = re.compile(r"\s*(?:the |about |around |roughly )?").match(text, token.end)
@@ -147,6 +177,7 @@ class _Reader:
                 inside = False
             if token.word in lexicon.CONDITIONS:
                 inside = True
+                stems.add("if")
             elif inside:
                 stems.add(self._content(token, text)[0])
             previous_end = token.end
@@ -154,6 +185,11 @@ class _Reader:
 
 
 _LIGHT: Final = stems_of(lexicon.LIGHT_VERBS)
+_LIFETIME: Final = stems_of(lexicon.LIFETIME)
+_LASTS: Final = re.compile(
+    r"\b(?:after|for|within)(?: (?:about|around|roughly|only|at most|up to|the last))?\s*$", re.IGNORECASE
+)
+_ARTICLES: Final = frozenset("the a an its our this".split())
 _DENIALS: Final = lexicon.NEGATORS | lexicon.NEGATING_VERBS
 
 
@@ -205,6 +241,28 @@ def _tense(words: list[str]) -> str:
     return ""
 
 
+_QUANTIFIERS: Final = {
+    "all": "all", "every": "all", "each": "all", "everyone": "any", "everything": "all", "anyone": "any", "any": "any",
+    "none": "none", "no": "none", "nobody": "none", "only": "only",
+}  # fmt: skip
+
+
+_PARTLY_DENIED: Final = re.compile(
+    r"\b(?:and|or|but)(?: \w+){0,2} (?:not|never|no|cannot|\w+n't)\b|, (?:not|never) ", re.I
+)
+
+
+def _quantifier(words: list[str]) -> str:
+    if not words:
+        return ""
+    if words[0] == "not" or words[:2] == ["no", "longer"]:
+        return ""
+    if "always" in words[1:]:
+        return "all"
+    return "none" if "never" in words[1:] else _QUANTIFIERS.get(words[0], "")
+
+
+_MEANINGFUL: Final = frozenset({*_QUANTIFIERS, *_RELATIONS, *_DENIALS})
 _BARE: Final = frozenset({"it", "they", "he", "she"})
 _FINITE_NEXT: Final = [[word] for word in lexicon.FINITE]
 _WHOLE_PARTS_MIN: Final = 3

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.assignments import names_agree
 from accordant.coherence_pass.claims import Claim
 from accordant.coherence_pass.guards import Alignment, align, headings_agree, scope_doubts, tenses_differ
 from accordant.coherence_pass.moments import Moment, Same, compare_moments
@@ -22,11 +23,20 @@ __all__ = ["Kind", "Mismatch", "judge"]
 
 Kind = Literal["numeric", "temporal", "negation", "antonym", "entity", "keyed_fact", "semantic"]
 
-_CONFIDENCE: Final = {"keyed_fact": 0.95, "numeric": 0.9, "temporal": 0.9, "negation": 0.9, "antonym": 0.85}
+_CONFIDENCE: Final = {
+    "keyed_fact": 0.95,
+    "numeric": 0.9,
+    "temporal": 0.9,
+    "negation": 0.9,
+    "antonym": 0.85,
+    "entity": 0.85,
+}
 _CONFIDENCE_POSSIBLE: Final = 0.4
 _DATABLE: Final = stems_of(lexicon.DATABLE)
 _CHANGING: Final = stems_of(lexicon.CHANGING)
 _NAME_WORDS_MAX: Final = 3
+_MORE_WORDS_MAX: Final = 3
+_THIN: Final = stems_of(lexicon.THIN)
 _BEFORE: Final = canonical_stem("before")[0]
 _END_RELATIONS: Final = frozenset({"by", "before", "until", "till", "to", "through", "no later than"})
 _START_RELATIONS: Final = frozenset({"after", "since", "from"})
@@ -58,10 +68,17 @@ def judge(a: Claim, b: Claim) -> Mismatch | None:
     """What makes the two exclude each other, definite before possible; None where nothing does."""
     if a.fact is not None and b.fact is not None:
         return _keyed(a, b)
+    named = _named(a, b) or _only(a, b)
     alignment = align(a, b)
-    if alignment is None:
-        return None
-    rules: tuple[Callable[[Claim, Claim, Alignment], Mismatch | None], ...] = (_number, _date, _polarity, _order)
+    if named is not None or alignment is None:
+        return named
+    rules: tuple[Callable[[Claim, Claim, Alignment], Mismatch | None], ...] = (
+        _number,
+        _date,
+        _every,
+        _polarity,
+        _order,
+    )
     found = [mismatch for rule in rules if (mismatch := rule(a, b, alignment)) is not None]
     return min(found, key=lambda mismatch: not mismatch.is_definite, default=None)
 
@@ -88,6 +105,8 @@ def _number(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
         own.append("two bounds may both hold")
     if x.dimension == "count" and left.is_event and right.is_event:
         own.append("may be two occasions")
+    if left.bag & right.bag <= _THIN:
+        own.append("does not say of what")
     if _unpaired_bounds(left, right, (x, y)):
         own.append("only one side names a limit")
     parts = _shown(a, x.start, x.end), _shown(b, y.start, y.end)
@@ -174,7 +193,9 @@ def _polarity(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
     left, right = a.reading, b.reading
     denied = _parity(left) != _parity(right)
     opposed = _opposed(left, right)
-    if len(alignment.extra) > 1:  # with two words more it is another statement
+    if left.quantifier == right.quantifier == "only":  # two rules about two groups
+        return None
+    if len(alignment.extra) > 1 and not _denies_whole(left, right):  # with two words more it is another statement
         return None
     if denied == (len(opposed) % 2 == 1):  # no difference, or two that cancel each other ("not enabled", "disabled")
         return None
@@ -182,15 +203,18 @@ def _polarity(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
     doubts = scope_doubts(a, b, left.moments, right.moments)
     if doubts is None or any(compare(x, y) is Agreement.EXCLUDE for x, y in pairs):
         return None
-    own = list(alignment.doubts)
-    if len(left.quantities) != len(pairs) or len(right.quantities) != len(pairs):
+    denied_all = denied and not opposed and _denies_whole(left, right)
+    own = [] if denied_all else list(alignment.doubts)
+    if (len(left.quantities) != len(pairs) or len(right.quantities) != len(pairs)) and not denied_all:
         own.append("only one side names a number")
-    if tenses_differ(a, b):
+    if tenses_differ(a, b) and not denied_all:
         own.append("said of different times")
     if alignment.is_reordered and left.is_inverted == right.is_inverted and (denied or left.is_comparison):
         own.append("the words stand in another order")
     if left.conditions or right.conditions:
         own.append("only under a condition")
+    if (" must " in a.text) != (" must " in b.text):
+        own.append("one says what must be")
     if not own and len(left.bag) < 2:
         own.append("too short to tell")
     if opposed:
@@ -202,6 +226,84 @@ def _polarity(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
         )
     return Mismatch(
         "negation", "one denies what the other states", _sides(a, b), "polarity", "polarity", (*doubts, *own)
+    )
+
+
+def _denies_whole(left: Reading, right: Reading) -> bool:
+    """Whether one says that there is none at all of what the other tells more of ("no vendor yet", "the vendor after ...")."""
+    denial, other = (left, right) if _parity(left) else (right, left)
+    return denial.quantifier == "none" and denial.bag <= other.bag and not other.conditions and not denial.conditions
+
+
+def _every(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
+    """All of them do, and one of them does not."""
+    left, right = a.reading, b.reading
+    whole, part = (left, right) if left.quantifier == "all" else (right, left)
+    if (
+        whole.quantifier != "all"
+        or part.quantifier == "all"
+        or _parity(whole)
+        or not _parity(part)
+        or _opposed(left, right)
+    ):
+        return None
+    more = len(part.order) - len(whole.order)
+    if more < 0 or part.order[more:] != whole.order or more > _MORE_WORDS_MAX or whole.conditions or part.conditions:
+        return None
+    if "fragmentary" in (*left.reservations, *right.reservations):
+        return None
+    doubts = scope_doubts(a, b, left.moments, right.moments)
+    if doubts is None:
+        return None
+    own = [reason for reason in doubts if reason != "quantified statement"]
+    if tenses_differ(a, b):
+        own.append("said of different times")
+    return Mismatch("negation", "all of them, and one that is not", _sides(a, b), "polarity", "polarity", tuple(own))
+
+
+def _only(a: Claim, b: Claim) -> Mismatch | None:
+    """Only these may, and anybody may."""
+    left, right = a.reading, b.reading
+    if {left.quantifier, right.quantifier} not in ({"only", "any"}, {"only", "all"}) or not left.predicate:
+        return None
+    if (
+        left.predicate != right.predicate
+        or len(left.predicate) < 2
+        or _parity(left)
+        or _parity(right)
+        or left.conditions
+        or right.conditions
+    ):
+        return None
+    doubts = scope_doubts(a, b, left.moments, right.moments)
+    if doubts is None or left.bag == right.bag:
+        return None
+    return Mismatch("negation", "only these, and all of them", _sides(a, b), "subject", "subject", doubts)
+
+
+# -- names ----------------------------------------------------------------------------------------------------
+
+
+def _named(a: Claim, b: Claim) -> Mismatch | None:
+    """Two names for what has one: an owner, a language, a region, a primary store."""
+    x, y = a.reading.assignment, b.reading.assignment
+    if x is None or y is None or x.relation != y.relation or names_agree(x, y):
+        return None
+    only_a, only_b = x.subject - y.subject, y.subject - x.subject
+    if (only_a and only_b) or len(only_a | only_b) > 1 or not x.subject & y.subject:
+        return None
+    doubts = scope_doubts(a, b, a.reading.moments, b.reading.moments)
+    if doubts is None:
+        return None
+    doubts = tuple(doubt for doubt in doubts if doubt != "only under a condition")  # "under" a licence; "if" is not read
+    own = [f"only one side says {word}" for word in sorted(only_a | only_b)]
+    if tenses_differ(a, b):
+        own.append("said of different times")
+    if x.subject <= _THIN:
+        own.append("does not say of what")
+    parts = " ".join(x.value), " ".join(y.value)
+    return Mismatch(
+        "entity", f"{parts[0]} against {parts[1]}", parts, f"name {x.relation}", f"name {y.relation}", (*doubts, *own)
     )
 
 

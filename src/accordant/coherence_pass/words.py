@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.opposites import PREFIXED
 
 __all__ = ["Token", "canonical_stem", "plain", "polar_kind", "stem", "stems_of", "tokens"]
 
@@ -100,6 +101,13 @@ def stems_of(words: Iterable[str]) -> frozenset[str]:
 
 def _tables() -> tuple[dict[str, tuple[str, int]], dict[str, str]]:
     polar: dict[str, tuple[str, int]] = {}
+    light = frozenset(map(stem, lexicon.LIGHT_VERBS))
+    for positive, negative in PREFIXED:
+        name = stem(positive)
+        if name in light:
+            continue
+        polar.setdefault(positive, (name, 1))
+        polar.setdefault(negative, (name, -1))
     for positive, negative in lexicon.OPPOSITES:
         name = stem(positive.split()[0])
         for sign, words in ((1, positive), (-1, negative)):
