@@ -31,7 +31,7 @@ CONTRADICTIONS = [
     ("negation", "The service isn't encrypted at rest.", "The service is encrypted at rest."),
     ("antonym", "Feature flags are enabled by default.", "Feature flags are disabled by default."),
     ("antonym", "The budget was approved by the board.", "The board rejected the budget."),
-    ("antonym", "The key is known.", "The key is unknown."),
+    ("antonym", "The release is published.", "The release is unpublished."),
     ("negation", "The job started the backup.", "The job failed to start the backup."),
     ("negation", "The service no longer stores cookies.", "The service stores cookies."),
     ("negation", "All endpoints return JSON.", "The export endpoint does not return JSON."),

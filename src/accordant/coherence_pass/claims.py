@@ -165,8 +165,7 @@ class _Extraction:
         authors, version, at = passage.written(start, end)
         opening = passage.text[max(0, start - 1) : start + 1]
         is_literal = opening[-1:] == "`" or (opening[:1] == "`" and "`" in passage.text[start:end])
-        reading = self._read(shown[start:end].replace("
-", " "), authors[0] if authors else "", is_literal)
+        reading = self._read(shown[start:end].replace("\n", " "), authors[0] if authors else "", is_literal)
         normal = " ".join(shown[start:end].casefold().rstrip(" .!;").split())
         scope = _scope(passage.heading)
         return self._claim(passage, normal, start, end, scope, reading, (authors, version, at))

@@ -19,6 +19,7 @@ __all__ = ["Alignment", "align", "headings_agree", "scope_doubts", "tenses_diffe
 _EXTRA_WORDS_MAX = 3
 _STAND_ALONE_WORDS = 3
 _POINTING = frozenset("this these that those such it they must should can may see use note".split())
+_NARROWING = lexicon.NARROWING | lexicon.BROAD_PLACES
 _THIN = stems_of(lexicon.THIN)
 
 
@@ -77,9 +78,7 @@ def _stand_alone(a: Claim, b: Claim) -> bool:
         return False
     shared = (a.reading.bag & b.reading.bag) - _THIN
     shown = (word for heading in set(a.scope) ^ set(b.scope) for word in heading.split())
-    return len(shared) >= _STAND_ALONE_WORDS and not any(
-        word in lexicon.NARROWING or _has_digit(word) for word in shown
-    )
+    return len(shared) >= _STAND_ALONE_WORDS and not any(word in _NARROWING or _has_digit(word) for word in shown)
 
 
 def _has_subject(claim: Claim) -> bool:

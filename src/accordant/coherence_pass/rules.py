@@ -295,7 +295,9 @@ def _named(a: Claim, b: Claim) -> Mismatch | None:
     doubts = scope_doubts(a, b, a.reading.moments, b.reading.moments)
     if doubts is None:
         return None
-    doubts = tuple(doubt for doubt in doubts if doubt != "only under a condition")  # "under" a licence; "if" is not read
+    doubts = tuple(
+        doubt for doubt in doubts if doubt != "only under a condition"
+    )  # "under" a licence; "if" is not read
     own = [f"only one side says {word}" for word in sorted(only_a | only_b)]
     if tenses_differ(a, b):
         own.append("said of different times")
