@@ -31,6 +31,7 @@ FORMS = (
     "Every {} rewards silver partners.",
     "Every {} rewards gold partners.",
     "{}: {}",
+    "My {} limit is {} seconds.",
 )
 
 statement = st.builds(
@@ -50,7 +51,7 @@ passage = st.builds(
     st.sampled_from([(), ("Setup",), ("Staging",)]),
     st.booleans(),
 )
-edit = st.tuples(st.sampled_from(["add", "remove", "replace", "move", "touch"]), st.integers(0, 30), passage)
+edit = st.tuples(st.sampled_from(["add", "remove", "replace", "move", "touch", "sign"]), st.integers(0, 30), passage)
 
 
 def edited(passages: list[Passage], act: str, place: int, new: Passage) -> list[Passage]:
@@ -63,7 +64,11 @@ def edited(passages: list[Passage], act: str, place: int, new: Passage) -> list[
         return rest
     if act == "move":
         return [passages[place], *rest]
-    changed = new if act == "replace" else replace(passages[place], version=passages[place].version + 1, offset=7)
+    if act == "sign":
+        new = replace(passages[place], authors=("zoe",))
+    changed = (
+        new if act in ("replace", "sign") else replace(passages[place], version=passages[place].version + 1, offset=7)
+    )
     return [*passages[:place], changed, *passages[place + 1 :]]
 
 
@@ -146,3 +151,14 @@ def test_another_checker_trusts_no_memory() -> None:
     report = Checker(scorer=unsure).run(passages, document_id="d", version=1, previous=state)
     assert report.coherent
     assert not report.incremental
+
+
+def test_who_says_my_is_part_of_what_is_said() -> None:
+    """Words that stay the same under another author are judged again."""
+    state = CheckerState()
+    mine, theirs = entry("My port is 8080.", 1, author="ann"), entry("My port is 9090.", 2, author="bob")
+    assert Checker().run([mine, theirs], document_id="d", version=1, previous=state).coherent
+    signed = replace(theirs, authors=("ann",))
+    kept = Checker().run([mine, signed], document_id="d", version=1, previous=state)
+    assert told(kept) == told(Checker().run([mine, signed], document_id="d", version=1))
+    assert not kept.coherent

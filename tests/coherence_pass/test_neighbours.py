@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -49,6 +50,17 @@ def test_what_was_known_before_changes_no_neighbour(rounds: list[list[str]], mos
         fresh = Neighbourhood(most)
         fresh.update(texts, WordScorer().embed)
         assert {text: kept.near(text) for text in texts} == {text: fresh.near(text) for text in texts}
+
+
+def test_equal_texts_are_put_in_one_order() -> None:
+    """Of many texts that are equally near the same few are chosen, whether they came at once or one by one."""
+    texts = [" ".join(words) for words in permutations("red green blue one two".split())]
+    kept, fresh, scorer = Neighbourhood(3), Neighbourhood(3), WordScorer()
+    for count in range(1, len(texts) + 1, 17):
+        kept.update(texts[:count], scorer.embed)
+    kept.update(texts, scorer.embed)
+    fresh.update(texts, WordScorer().embed)
+    assert {text: kept.near(text) for text in texts} == {text: fresh.near(text) for text in texts}
 
 
 def test_only_new_texts_are_embedded() -> None:
