@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from accordant.types.errors import Invalid
 from accordant.types.memory_limits import RENDER_CHARS_MIN
 from accordant.types.namespaces import DocumentKey
-from accordant.types.regions import Kind
+from accordant.types.regions import COHERENCE, Kind
 from accordant.types.snapshots import Cut, RegionCut
 
 __all__ = ["render"]
@@ -68,7 +68,7 @@ def render(key: DocumentKey, cut: Cut, budget: int | None = None) -> str:
         raise Invalid(f"budget= is a number of characters, from {RENDER_CHARS_MIN}", code="bad_argument")
     when = "" if cut.at is None else f", {datetime.fromtimestamp(cut.at / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     title = f"# {key.path} at version {cut.version}{when}"
-    sections = [_section(name, region) for name, region in cut.regions.items()]
+    sections = [_section(name, region) for name, region in cut.regions.items() if name != COHERENCE]
     full = "\n\n".join([title, *(section.whole() for section in sections)])
     if budget is None or len(full) <= budget:
         return full

@@ -16,7 +16,7 @@ from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
 from accordant.types.provenance import WHOLE
 from accordant.types.readings import Basis, Reading
-from accordant.types.regions import Kind, Schema
+from accordant.types.regions import COHERENCE, Kind, Schema
 from accordant.types.snapshots import Cut
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class Snapshot(Generic[D]):
         cut = self._cut
         if cut.is_whole:
             return (Basis(WHOLE, cut.token(cut.version)),)
-        return tuple(Basis(name, cut.token(one.version)) for name, one in cut.regions.items())
+        regions = {name: one for name, one in cut.regions.items() if name != COHERENCE or len(cut.regions) == 1}
+        return tuple(Basis(name, cut.token(one.version)) for name, one in regions.items())
 
     def render(self, budget: int | None = None) -> str:
         """The document as text for a prompt, its version in the first line, refs to cite beside each item. `budget`: at most so

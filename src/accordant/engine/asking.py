@@ -43,8 +43,7 @@ class Asking:
 
     def cut(self, session: Session, names: frozenset[str] | None) -> Cut:
         """In turn: these regions (None: all) as they have been judged."""
-        kinds = self._state.kinds_of_all()
-        regions = {n: region_cut(self._state, n, kind) for n, kind in kinds.items() if names is None or n in names}
+        regions = {n: region_cut(self._state, n, kind) for n, kind in self._state.kinds_in(names).items()}
         return self._cut(session, regions, names, self._state.head)
 
     def lacking(self, state_vector: bytes | None) -> bytes:

@@ -132,12 +132,11 @@ class DurableView:
     def regions(self, names: Collection[str] | None) -> dict[str, RegionCut] | None:
         """All of these (None: all there are) at the newest durable version; None when one is not at hand."""
         cut: dict[str, RegionCut] = {}
-        for name, kind in self._state.kinds_of_all().items():
-            if names is None or name in names:
-                one = self.region(name, kind)
-                if one is None:
-                    return None
-                cut[name] = one
+        for name, kind in self._state.kinds_in(names).items():
+            one = self.region(name, kind)
+            if one is None:
+                return None
+            cut[name] = one
         return cut
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import groupby, islice
 from typing import Any
 
@@ -27,7 +27,7 @@ from accordant.engine.resolve import ROOT_SHAPES
 from accordant.engine.writers import Writers
 from accordant.types.entries import Entry, EntryKind, OpRecord
 from accordant.types.limits import OP_IDS_KEPT
-from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
+from accordant.types.regions import COHERENCE, GUARDED_ROOT, Kind, RegionSpec, Schema
 
 __all__ = ["MAGIC", "DocumentState"]
 
@@ -90,7 +90,16 @@ class DocumentState:
             for path in self.fields:
                 name, slash, _ = path.partition("/")
                 found.setdefault(name, Kind.GUARDED_MAP if slash else Kind.GUARDED)
+        if COHERENCE in self.keyed:
+            found[COHERENCE] = Kind.GUARDED_MAP
         return found
+
+    def kinds_in(self, names: Collection[str] | None) -> dict[str, Kind]:
+        """The regions of a cut: those of these names, None: all. Whoever asks for the findings gets them, or an empty region."""
+        kinds = {name: kind for name, kind in self.kinds_of_all().items() if names is None or name in names}
+        if names is not None and COHERENCE in names:
+            kinds[COHERENCE] = Kind.GUARDED_MAP
+        return kinds
 
     def misfits(self, name: str, kind: Kind) -> bool:
         """Whether the root of that name holds another shape than a region of this kind has."""

@@ -10,12 +10,18 @@ __all__ = [
     "ENCODED_CHARS_MAX",
     "ENCODED_PIECES_MAX",
     "ENCODER_TILE",
+
+    "FINDINGS_CLOSED_KEPT",
+    "FINDINGS_SETTLED_KEPT",
+    "FINDINGS_STORED_MAX",
     "FINDING_PAIRS_MAX",
     "NEIGHBOURS_MAX",
     "NEIGHBOUR_COSINE_MIN",
     "NEIGHBOUR_PLACES_MAX",
     "NEIGHBOUR_SLICE_ROWS",
     "PIECES_MAX",
+
+    "PUBLISH_ATTEMPTS",
     "SCORED_PAIRS_MAX",
     "SCORE_BATCH_PAIRS",
 ]
@@ -56,3 +62,16 @@ ENCODED_PIECES_MAX: Final = 400_000
 
 ENCODER_TILE: Final = 512
 """Word pieces that go through a layer together: its inner matrix (3 MB) stays near the processor. More are split."""
+
+FINDINGS_STORED_MAX: Final = 150
+"""Open findings kept in the document: opening them all and closing as many others fits one transaction, so that a report lands
+whole. Contradictions come before possible ones. Beyond: only counted, and the kept report is `truncated`."""
+
+FINDINGS_CLOSED_KEPT: Final = 50
+"""Closed findings kept beside the open ones: what was put right lately. Beyond: the oldest go; the history has them."""
+
+FINDINGS_SETTLED_KEPT: Final = 1_000
+"""Resolved and dismissed findings that stay silent. Beyond: the oldest go, and come up again if both sides still stand."""
+
+PUBLISH_ATTEMPTS: Final = 8
+"""How often a report is put on top of what somebody settled meanwhile. Beyond: `Conflict`; the next pass publishes."""

@@ -200,6 +200,9 @@ class RegionSpec:
             raise Invalid(f"not a region description: {name}", code="bad_schema") from error
 
 
+_FINDINGS = RegionSpec(COHERENCE, Kind.GUARDED_MAP)
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """The regions of a document. An *open* schema (no class was given) accepts further roots with merge rules only."""
@@ -214,8 +217,9 @@ class Schema:
         return cls("document", {}, is_open=True)
 
     def region(self, name: str) -> RegionSpec | None:
-        """The region of that name, or None."""
-        return self.regions.get(name)
+        """The region of that name, or None. The findings of a coherence pass have theirs in every schema."""
+        found = self.regions.get(name)
+        return _FINDINGS if found is None and name == COHERENCE else found
 
     def describe(self) -> dict[str, Any]:
         """The schema as JSON values."""
