@@ -23,6 +23,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("accordant.adapters",),
     ("accordant.semantic",),
     ("accordant.sync.server", "accordant.sync.client"),
+    ("accordant.coherence_pass.runner",),
     ("accordant.engine.host",),
     ("accordant.engine.stores",),
     ("accordant.engine", "accordant.sync", "accordant.coherence_pass"),
@@ -35,7 +36,13 @@ The stores' contract stands apart from the stores: it is what the pure engine an
 """
 
 PURE = ("accordant.types", "accordant.engine", "accordant.sync", "accordant.coherence_pass")
-EDGES = ("accordant.engine.host", "accordant.engine.stores", "accordant.sync.server", "accordant.sync.client")
+EDGES = (
+    "accordant.engine.host",
+    "accordant.engine.stores",
+    "accordant.sync.server",
+    "accordant.sync.client",
+    "accordant.coherence_pass.runner",
+)
 
 IMPURE = frozenset(
     "asyncio anyio concurrent fcntl glob http io logging multiprocessing os pathlib pickle queue random secrets select"

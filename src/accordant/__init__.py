@@ -36,6 +36,7 @@ from accordant.types.refs import Ref
 from accordant.types.retention import Retention
 
 if TYPE_CHECKING:
+    from accordant.coherence_pass.runner import CoherencePass
     from accordant.engine.host.engine import Engine
     from accordant.sync.client import connect
 
@@ -47,6 +48,7 @@ __all__ = [
     "BlameRun",
     "Change",
     "Claim",
+    "CoherencePass",
     "Conflict",
     "Counter",
     "Denied",
@@ -90,11 +92,15 @@ __all__ = [
     "region",
 ]
 
-_LAZY = {"Engine": "accordant.engine.host.engine", "connect": "accordant.sync.client"}
+_LAZY = {
+    "CoherencePass": "accordant.coherence_pass.runner",
+    "Engine": "accordant.engine.host.engine",
+    "connect": "accordant.sync.client",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`Engine` and `connect` load their machinery when they are first named: importing the types stays quick."""
+    """`Engine`, `connect` and `CoherencePass` load their machinery when they are first named: importing the types stays quick."""
     if name in _LAZY:
         from importlib import import_module
 

@@ -187,13 +187,15 @@ async def test_a_lost_connection_is_no_end() -> None:
 
         ann = await opened(engine, "ann")
         told: list[CoherenceReport] = []
-        async with connect(Brief, url, Namespace.task("acme", "q3"), "brief", agent="checker") as checker:
-            async with CoherencePass(checker, debounce=0.01, on_report=told.append):
-                await until(lambda: told)
-                cut(checker)
-                await ann.findings.append(LOW)
-                await ann.findings.append(HIGH)
-                await until(lambda: not told[-1].coherent)
+        async with (
+            connect(Brief, url, Namespace.task("acme", "q3"), "brief", agent="checker") as checker,
+            CoherencePass(checker, debounce=0.01, on_report=told.append),
+        ):
+            await until(lambda: told)
+            cut(checker)
+            await ann.findings.append(LOW)
+            await ann.findings.append(HIGH)
+            await until(lambda: not told[-1].coherent)
 
 
 @in_loop

@@ -11,6 +11,8 @@ __all__ = [
     "ENCODED_PIECES_MAX",
     "ENCODER_TILE",
 
+
+    "DEBOUNCE_ROUNDS_MAX",
     "FINDINGS_CLOSED_KEPT",
     "FINDINGS_SETTLED_KEPT",
     "FINDINGS_STORED_MAX",
@@ -21,6 +23,8 @@ __all__ = [
     "NEIGHBOUR_SLICE_ROWS",
     "PIECES_MAX",
 
+
+    "PASS_RETRY_S",
     "PUBLISH_ATTEMPTS",
     "SCORED_PAIRS_MAX",
     "SCORE_BATCH_PAIRS",
@@ -75,3 +79,9 @@ FINDINGS_SETTLED_KEPT: Final = 1_000
 
 PUBLISH_ATTEMPTS: Final = 8
 """How often a report is put on top of what somebody settled meanwhile. Beyond: `Conflict`; the next pass publishes."""
+
+DEBOUNCE_ROUNDS_MAX: Final = 10
+"""Times the debounce that a pass is put off by writing that does not stop. Beyond: it runs in the middle of it."""
+
+PASS_RETRY_S: Final = 1.0
+"""How long a runner waits for an authority that cannot be asked: the handle reconnects by itself meanwhile. No end is reached."""
