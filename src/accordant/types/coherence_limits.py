@@ -7,12 +7,10 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "DEBOUNCE_ROUNDS_MAX",
     "ENCODED_CHARS_MAX",
     "ENCODED_PIECES_MAX",
     "ENCODER_TILE",
-
-
-    "DEBOUNCE_ROUNDS_MAX",
     "FINDINGS_CLOSED_KEPT",
     "FINDINGS_SETTLED_KEPT",
     "FINDINGS_STORED_MAX",
@@ -21,10 +19,8 @@ __all__ = [
     "NEIGHBOUR_COSINE_MIN",
     "NEIGHBOUR_PLACES_MAX",
     "NEIGHBOUR_SLICE_ROWS",
-    "PIECES_MAX",
-
-
     "PASS_RETRY_S",
+    "PIECES_MAX",
     "PUBLISH_ATTEMPTS",
     "SCORED_PAIRS_MAX",
     "SCORE_BATCH_PAIRS",
