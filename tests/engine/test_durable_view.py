@@ -7,11 +7,15 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import pycrdt
 import pytest
 
-from accordant import Counter, Document, Engine, Guarded, GuardedMap, Log, StoreError, Text, UnionSet
+from accordant import Counter, Document, Engine, Guarded, GuardedMap, Log, StoreError, Text, UnionSet, region
+from accordant.engine.commands import Sync
+from accordant.engine.durable_view import region_cut
 from accordant.engine.stores.contract import Commit, Outcome
 from accordant.engine.stores.memory import MemoryStore
+from accordant.types.regions import Kind
 from worlds import TASK, in_loop
 
 
@@ -220,3 +224,47 @@ async def test_every_read_is_of_a_durable_version_no_older_than_what_was_acknowl
             else:
                 await asyncio.sleep(0)
         await settle()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@in_loop
+async def test_a_log_that_grew_is_cut_as_if_it_were_read_anew(seed: int) -> None:
+    """Appends of one and of many, of peers who had not seen the last ones, compactions and retractions, with snapshots in
+    between: every snapshot has the log as a fresh reading of the state has it, refs and authors included."""
+    dice = random.Random(seed)
+
+    class Notes(Document):
+        findings: Log[Any] = region(allow={"*": {"append", "compact"}})
+
+    async with Engine() as engine:
+        doc = await engine.open(Notes, TASK, "brief", agent="web", shared=True)
+        peers = [await engine.open(Notes, TASK, "brief", agent="web", shared=True) for _ in range(2)]
+        host = await engine.host(doc.key)
+        replicas = [pycrdt.Doc(client_id=7 + n) for n in range(2)]
+        for n in range(120):
+            at = dice.randrange(2)
+            replica = replicas[at]
+            match dice.randrange(9):
+                case 0:
+                    await doc.findings.extend([{"n": n, "m": i / 2} for i in range(dice.choice([1, 3, 70]))])
+                case 1:
+                    reading = await doc.findings.read()
+                    if standing := [item for item in reading.entries if item.status == "current"]:
+                        await doc.retract(dice.choice(standing))
+                case 2 if n > 40 and n % 3 == 0:
+                    await doc.findings.compact(lambda items: [len(items), 1.0])
+                case 3 | 4:
+                    before = replica.get_state()
+                    replica.get("findings", type=pycrdt.Array).append(
+                        dice.choice(["x", 1.0, 2.5, None, {"b": [1.0], "a": ""}])
+                    )
+                    await peers[at]._port.merge(replica.get_update(before), f"{n}", None)  # type: ignore[attr-defined]
+                case 5:
+                    replica.apply_update(await host.call(Sync(replica.get_state())))
+                case _:
+                    await doc.findings.append(dice.choice([n, "é😀", 1.0, {"z": 1, "a": [True, None]}]))
+            if dice.randrange(3):
+                cut = await doc._port.cut(None, None)
+                fresh = region_cut(host.machine.state, "findings", Kind.LOG)
+                assert cut.regions["findings"] == fresh, n
+                assert (await doc.findings.read()).value == fresh.value()

@@ -156,6 +156,17 @@ class Replica:
         """The items of an array, canonical. By way of JSON: pycrdt walks the whole list again for each item it hands out."""
         return [_readable(item) for item in json.loads(str(self.root(name, Kind.LOG)), strict=False)]
 
+    def last_items(self, name: str, count: int) -> list[Any] | None:
+        """The last items of an array, canonical, without reading the others; None where one is no plain JSON value."""
+        array = self.root(name, Kind.LOG)
+        size = len(array)
+        found = [array[at] for at in range(size - count, size)]
+        return [_readable(item) for item in found] if all(map(_is_plain, found)) else None
+
+    def size(self, name: str) -> int:
+        """How many items an array has."""
+        return len(self.root(name, Kind.LOG))
+
     def entries(self, name: str) -> dict[str, Any]:
         """The entries of a map, canonical, by key in sorted order."""
         found = json.loads(str(self.root(name, Kind.MAP)), strict=False)
@@ -261,6 +272,14 @@ def _readable(value: Any) -> Any:
     if isinstance(value, int) and abs(value) > INTEGER_MAX:
         return float(value)
     return value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | bool | float | int)
 
 
 def _embeds_before(text: Any, at: int) -> int:

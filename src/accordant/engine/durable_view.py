@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from accordant.engine.guard import Field
+from accordant.engine.log_order import LogOrder
 from accordant.engine.marks import shown
 from accordant.engine.state import DocumentState
 from accordant.types.entries import OpRecord
-from accordant.types.memory_limits import TOUCHED_MAX
+from accordant.types.memory_limits import APPENDED_READ_MAX, TOUCHED_MAX
 from accordant.types.regions import Kind
 from accordant.types.snapshots import Cut, FieldCut, RegionCut
 
@@ -41,6 +42,7 @@ class DurableView:
         self._fields: dict[str, _Touched] = {}
         self._regions: dict[str, _Touched] = {}
         self._read: dict[str, int] = {}
+        self._grew: dict[str, tuple[LogOrder | None, int, int]] = {}
         self._all_until = 0
 
     # -- before a change ----------------------------------------------------------------------------------------
@@ -77,8 +79,13 @@ class DurableView:
             found.last = offset
         elif self._cuts[region].version == self._state.versions.get(region, 0) <= self.durable:
             self._regions[region] = _Touched(offset, offset)
-        else:
+        elif not self._is_base(region):
             del self._cuts[region]
+
+    def _is_base(self, region: str) -> bool:
+        """Whether a log's cut, old as it is, may still be added to."""
+        order, _, live = self._grew.get(region, (None, 0, 0))
+        return order is not None and order.live - live < APPENDED_READ_MAX
 
     # -- answers ------------------------------------------------------------------------------------------------
 
@@ -126,8 +133,34 @@ class DurableView:
             return None
         kept = self._cuts.get(name)
         if kept is None or kept.version != version:
-            kept = self._cuts[name] = region_cut(self._state, name, kind)
+            if kept is None or kind is not Kind.LOG or (kept := self._grown(name, kept)) is None:
+                kept = region_cut(self._state, name, kind)
+            self._cuts[name] = kept
+            order = self._state.orders.get(name)
+            self._grew[name] = (order, 0, 0) if order is None else (order, order.reordered, order.live)
         return kept
+
+    def _grown(self, name: str, old: RegionCut) -> RegionCut | None:
+        """A log's cut out of the one before it, when a few items have been appended since and nothing else: what was read and
+        written out once is not read again. None: make it anew."""
+        state, (order, reordered, live) = self._state, self._grew.get(name, (None, 0, 0))
+        now = state.orders.get(name)
+        if now is None or now is not order or now.reordered != reordered or old.rows is None:
+            return None
+        count = now.live - live
+        if not 0 <= count <= APPENDED_READ_MAX or not live or state.replica.size(name) != now.live:
+            return None
+        items = state.replica.last_items(name, count)
+        if items is None:
+            return None
+        version = state.versions.get(name, 0)
+        rows = [(slot.ref(name), slot.version, *state.actors.of(slot.version)) for slot in now.last(count)]
+        content = old.content
+        if items:
+            more = json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+            content = f"{str(content)[:-1]},{more[1:]}"
+        marks = shown(state.marks.within(name))
+        return RegionCut(Kind.LOG, version, *state.actors.of(version), content, (*old.rows, *rows), marks=marks)
 
     def regions(self, names: Collection[str] | None) -> dict[str, RegionCut] | None:
         """All of these (None: all there are) at the newest durable version; None when one is not at hand."""

@@ -43,6 +43,8 @@ class LogOrder:
     def __init__(self) -> None:
         self._slots: list[Slot] = []
         self.live = 0
+        self.reordered = 0
+        """How often something else happened than an append of one living item after the last one."""
 
     def __len__(self) -> int:
         return self.live
@@ -54,6 +56,7 @@ class LogOrder:
             slots.append(slot)
         else:
             slots.insert(self._place(slot), slot)
+            self.reordered += 1
         self.live += slot.is_live
 
     def _place(self, slot: Slot) -> int:
@@ -93,6 +96,7 @@ class LogOrder:
 
         The authority has seen every item, so nothing was concurrent with what it puts: it stands right after its origin.
         """
+        self.reordered += 1
         for slot in self._slots:
             if slot.is_live and slot.version <= upto:
                 slot.is_live = False
@@ -111,6 +115,16 @@ class LogOrder:
     def slots(self) -> list[Slot]:
         """The living items in document order."""
         return [slot for slot in self._slots if slot.is_live]
+
+    def last(self, count: int) -> list[Slot]:
+        """The last so many living items, in document order."""
+        found: list[Slot] = []
+        for slot in reversed(self._slots):
+            if len(found) == count:
+                break
+            if slot.is_live:
+                found.append(slot)
+        return found[::-1]
 
     def dump(self) -> list[Any]:
         """As JSON values, for a checkpoint."""

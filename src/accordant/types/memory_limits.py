@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
+    "APPENDED_READ_MAX",
     "BATCHES_PER_SESSION_MAX",
     "BATCH_ENTRIES_MAX",
     "BATCH_NAME_CHARS_MAX",
@@ -235,3 +236,6 @@ RECALLS_AT_ONCE_MAX: Final = 4
 
 RECALL_S_MAX: Final = 60.0
 """How long one may take, its waiting included; then `NoAuthority`, `timeout`."""
+
+APPENDED_READ_MAX: Final = 64
+"""Items appended to a log since it was last cut that are added to that cut; of more, all of it is read anew."""
