@@ -19,6 +19,7 @@ from accordant.coherence_pass.judging import Judging, Progress
 from accordant.coherence_pass.passages import Passage
 from accordant.coherence_pass.remembered import CheckerState, Work
 from accordant.coherence_pass.report import CheckerInfo, CoherenceReport
+from accordant.coherence_pass.tier_two import Judge, second_opinion
 from accordant.coherence_pass.verdicts import Scorer
 from accordant.document.snapshot import Snapshot
 from accordant.types.errors import Invalid
@@ -41,7 +42,10 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class CheckerConfig:
-    """How much to look at, and what not to tell again. `budget_ms` is None for no limit but the counted ones."""
+    """How much to look at, and what not to tell again. `budget_ms` is None for no limit but the counted ones.
+
+    `judge_reports`: a judge is also asked about what the scorer reports, not only about what is possible.
+    """
 
     claims_max: int = CLAIMS_MAX
     pairs_max: int = PAIRS_MAX
@@ -49,6 +53,7 @@ class CheckerConfig:
     findings_max: int = FINDINGS_MAX
     budget_ms: float | None = None
     suppressed: tuple[Suppression, ...] = ()
+    judge_reports: bool = False
 
     def __post_init__(self) -> None:
         for name in ("claims_max", "pairs_max", "pairs_per_claim_max", "findings_max"):
@@ -59,7 +64,8 @@ class CheckerConfig:
 class Checker:
     """Checks documents under one configuration.
 
-    `scorer` is tier 1 (`verdicts.Scorer`); without one the rules alone decide. `clock` (seconds, as `time.perf_counter`) serves
+    `scorer` is tier 1 (`verdicts.Scorer`); without one the rules alone decide. `judge` is tier 2
+    (`tier_two.Judge`). `clock` (seconds, as `time.perf_counter`) serves
     `took_ms` and `budget_ms` only; without one `took_ms` is 0.
     """
 
@@ -68,6 +74,7 @@ class Checker:
         config: CheckerConfig | None = None,
         clock: Callable[[], float] | None = None,
         scorer: Scorer | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self.config = config or CheckerConfig()
         if clock is None and self.config.budget_ms is not None:
@@ -76,24 +83,24 @@ class Checker:
             _check_scorer(scorer)
         self._clock = clock or (lambda: 0.0)
         self._scorer = scorer
+        self._judge = judge
 
     @property
     def identity(self) -> CheckerInfo:
         """Which checker this is: what is remembered of its verdicts is good for no other."""
-        scorer = self._scorer
-        if scorer is None:
-            return CHECKER
+        scorer, judge = self._scorer, self._judge
+        parts = [part for part in (scorer, judge) if part is not None]
         return CheckerInfo(
-            name=f"{CHECKER.name}+{scorer.name}",
-            version=f"{CHECKER.version}+{scorer.version}",
-            tiers=(*CHECKER.tiers, "head"),
-            calibrated_on=scorer.calibrated_on,
+            name="+".join((CHECKER.name, *(part.name for part in parts))),
+            version="+".join((CHECKER.version, *(part.version for part in parts))),
+            tiers=(*CHECKER.tiers, *(("head",) if scorer else ()), *(("judge",) if judge else ())),
+            calibrated_on=None if scorer is None else scorer.calibrated_on,
         )
 
     def settling(self, suppressed: Sequence[Suppression]) -> Checker:
         """The same checker, leaving out these findings as well."""
         config = replace(self.config, suppressed=(*self.config.suppressed, *suppressed))
-        return Checker(config, self._clock, self._scorer)
+        return Checker(config, self._clock, self._scorer, self._judge)
 
     def run(
         self,
@@ -138,10 +145,14 @@ class Checker:
         pairs = sorted(near.pairs.union(blocked.pairs)) if near.pairs else blocked.pairs
         judged = judging.run(pairs, near, config.pairs_max)
         state.work = Work(state.claims.n_read, state.neighbourhood.embedded, judging.n_ruled, judging.n_scored)
-        definite = findings_of(extracted.claims, [hit for hit in judged.hits if hit.mismatch.is_definite])
-        possible = findings_of(extracted.claims, [hit for hit in judged.hits if not hit.mismatch.is_definite])
+        hits, is_unheard = judged.hits, False
+        if self._judge is not None:
+            progress("judge", 0, len(hits))
+            hits, is_unheard = second_opinion(extracted.claims, hits, self._judge, with_reports=config.judge_reports)
+        definite = findings_of(extracted.claims, [hit for hit in hits if hit.mismatch.is_definite])
+        possible = findings_of(extracted.claims, [hit for hit in hits if not hit.mismatch.is_definite])
         most = config.findings_max
-        is_cut = extracted.is_truncated or blocked.is_truncated or near.is_truncated or judged.is_cut
+        is_cut = extracted.is_truncated or blocked.is_truncated or near.is_truncated or judged.is_cut or is_unheard
         document_id, version, now, is_incremental = named
         return CoherenceReport(
             document_id=document_id,

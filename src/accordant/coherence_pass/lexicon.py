@@ -35,8 +35,8 @@ LIFETIME: Final = _set("keep retain delete remove purge expire valid live last s
 
 NEGATORS: Final = _set("not no never none nobody nothing neither nor without cannot can't won't don't doesn't didn't")
 NEGATING_VERBS: Final = _set(
-    "unavailable lack lacks lacked stop stops stopped cease ceases ceased refuse refuses refused forbid forbids forbidden prohibit "
-    "prohibits prohibited exclude excludes excluded disallow disallows disallowed ban bans banned omit omits omitted "
+    "unavailable lack lacks lacked stop stops stopped cease ceases ceased refuse refuses refused forbid forbids forbidden "
+    "prohibit prohibits prohibited exclude excludes excluded disallow disallows disallowed ban bans banned omit omits omitted "
     "discontinue discontinues discontinued"
 )
 """Verbs that deny what follows them ("stopped supporting")."""
@@ -287,8 +287,8 @@ EXCLUSIVE: Final = _set(
 """Of these a thing has one: two names for it exclude each other."""
 
 BROAD_PLACES: Final = _set(
-    "europe european american asian eu emea asia apac africa america americas us usa uk germany ireland france japan sweden india canada china "
-    "australia brazil spain italy poland netherlands cloud aws gcp azure"
+    "european american asian europe eu emea asia apac africa america americas us usa uk germany ireland france japan "
+    "sweden india canada china australia brazil spain italy poland netherlands cloud aws gcp azure"
 )
 """Places that hold others: a service in Europe may be in Frankfurt."""
 

@@ -15,6 +15,16 @@ __all__ = [
     "FINDINGS_SETTLED_KEPT",
     "FINDINGS_STORED_MAX",
     "FINDING_PAIRS_MAX",
+    "JUDGED_PAIRS_MAX",
+    "JUDGE_ANSWER_BYTES_MAX",
+    "JUDGE_BACKOFF_MAX_S",
+    "JUDGE_BACKOFF_S",
+    "JUDGE_CACHE_MAX",
+    "JUDGE_CONTEXT_CHARS_MAX",
+    "JUDGE_PARALLEL",
+    "JUDGE_RUN_S",
+    "JUDGE_TIMEOUT_S",
+    "JUDGE_TRIES_MAX",
     "NEIGHBOURS_MAX",
     "NEIGHBOUR_COSINE_MIN",
     "NEIGHBOUR_PLACES_MAX",
@@ -81,3 +91,33 @@ DEBOUNCE_ROUNDS_MAX: Final = 10
 
 PASS_RETRY_S: Final = 1.0
 """How long a runner waits for an authority that cannot be asked: the handle reconnects by itself meanwhile. No end is reached."""
+
+# -- the judge ------------------------------------------------------------------------------------------------
+
+JUDGED_PAIRS_MAX: Final = 200
+"""Pairs put to a judge in one pass: each may cost money. Beyond: the least likely stay possible, `truncated`."""
+
+JUDGE_CONTEXT_CHARS_MAX: Final = 600
+"""Characters of a neighbouring sentence or a heading that a judge is shown. Beyond: cut."""
+
+JUDGE_TIMEOUT_S: Final = 30.0
+"""One request to a judge over HTTP, from sending to the last byte of the answer. Beyond: tried again, then `unsure`."""
+
+JUDGE_RUN_S: Final = 120.0
+"""All requests of one pass. Beyond: nothing more is sent, and the rest is `unsure`."""
+
+JUDGE_TRIES_MAX: Final = 4
+"""Times that one pair is sent when the service is busy (429) or broken (5xx). Beyond: `unsure`."""
+
+JUDGE_BACKOFF_S: Final = 0.5
+JUDGE_BACKOFF_MAX_S: Final = 20.0
+"""Wait before trying again, doubled each time, or what the service asks for. Beyond the most: that much."""
+
+JUDGE_PARALLEL: Final = 4
+"""Requests in flight at once: most services allow that to their smallest customers. The others wait."""
+
+JUDGE_ANSWER_BYTES_MAX: Final = 65_536
+"""One answer of the service; a verdict is below 1 KB. Beyond: not read, `unsure`."""
+
+JUDGE_CACHE_MAX: Final = 10_000
+"""Verdicts remembered in memory: 2 MB. Beyond: the longest unused are forgotten, and asked for again."""
