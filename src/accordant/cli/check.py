@@ -1,43 +1,39 @@
-"""`accordant check`: what the merge cannot see, in a store file, on a server, or in a Markdown file.
+"""`accordant check`: what the merge cannot see, in a store file, on a server, or in Markdown; once, or again and again.
 
-It turns a source into passages and has the pass read them; it decides only how the report is shown, and the exit code.
+It has a source read and the pass run; it decides only how the report is shown, and the exit code.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from typing import Annotated
 
 import typer
+from pydantic import ValidationError
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from accordant.cli.check_format import render_table
-from accordant.cli.output import AsJson, Exit, MissingExtra, console, print_json, wants_json
-from accordant.cli.source import DocumentName, choose, reading
-from accordant.coherence_pass import Checker, CoherenceReport, passages_of_markdown
-from accordant.coherence_pass.from_outline import passages_of_outline, versions_in, with_reads
-from accordant.document.document import Document
-from accordant.engine.host.loading import load_state
-from accordant.engine.outline import outline
-from accordant.engine.stores.contract import AuditQuery, Store
-from accordant.types.errors import AccordantError, Invalid, NoAuthority
+from accordant.cli.check_sarif import sarif
+from accordant.cli.check_source import AGENT, Loaded, load, loaded_of_store
+from accordant.cli.check_tiers import checker_for, tell_tiers
+from accordant.cli.output import AsJson, Exit, console, print_json, wants_json
+from accordant.cli.source import DocumentName
+from accordant.coherence_pass import Checker, CoherenceReport
+from accordant.coherence_pass.from_outline import versions_in, with_reads
+from accordant.engine.stores.contract import Store
+from accordant.types.errors import Invalid
 from accordant.types.limits import CHECK_FILE_BYTES_MAX
-from accordant.types.namespaces import DocumentKey
 
 __all__ = ["check", "report_on", "report_on_document"]
 
-READER_ID = 1
-"""The Yjs client id of a replica that only reads."""
-
-AGENT = "accordant-check"
-"""Under which name the check joins a server."""
-
-MARKDOWN = frozenset({".md", ".markdown", ".txt"})
-SCHEMES = frozenset({"ws", "wss", "http", "https"})
+PROGRESS_AFTER_S = 1.0
+Told = Callable[[str, int, int], None]
 
 
 class Format(StrEnum):
@@ -45,135 +41,181 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
 
 
 class FailOn(StrEnum):
     """When the exit code is 4."""
 
     OPEN = "open"
+    NEW = "new"
     NEVER = "never"
 
 
+Source = Annotated[
+    str,
+    typer.Argument(metavar="SOURCE", help="A store file, a ws:// or http:// URL, a Markdown file, or - for Markdown."),
+]
+Again = Annotated[
+    bool, typer.Option("--watch/--once", help="Once, or again after each change, as a sidecar, until interrupted.")
+]
+RulesOnly = Annotated[
+    bool, typer.Option("--rules-only", help="Nothing but the built-in rules, even where a model is installed.")
+]
+Failing = Annotated[
+    FailOn, typer.Option(help="End with 4 on a contradiction: on any that is open, on one that is new, or never.")
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(help="An earlier report as JSON: what is in it is not new. A document's own findings are never new."),
+]
+Shown = Annotated[
+    Format | None, typer.Option(help="text, json or sarif; text on a terminal, json in a pipe when not given.")
+]
+NoPublish = Annotated[
+    bool, typer.Option("--no-publish", help="Watching a server: keep the findings out of the document.")
+]
+Debounce = Annotated[
+    float, typer.Option(min=0, help="Watching: seconds without a write before a pass; between looks at a file.")
+]
+Every = Annotated[
+    float | None,
+    typer.Option(min=0.1, show_default="never", help="Watching: also a pass from nothing each so many seconds."),
+]
+HealthPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Watching: /healthz and /metrics on this port of 127.0.0.1; 0: any."),
+]
+Agent = Annotated[str, typer.Option(help="Under which name it joins a server.")]
+Token = Annotated[str | None, typer.Option(envvar="ACCORDANT_TOKEN", help="The token for a server that wants one.")]
+
+
 def check(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A store file, a ws:// or http:// URL, or a Markdown file.")
-    ],
+    source: Source,
     document: DocumentName = None,
-    format: Annotated[
-        Format | None, typer.Option(help="text or json; text on a terminal, json in a pipe when not given.")
-    ] = None,
-    rules_only: Annotated[
-        bool, typer.Option("--rules-only", help="Nothing but the built-in rules, even where a model is installed.")
-    ] = False,
-    fail_on: Annotated[
-        FailOn, typer.Option(help="open: end with 4 when a contradiction is found. never: end with 0.")
-    ] = FailOn.OPEN,
+    watch: Again = False,
+    rules_only: RulesOnly = False,
+    fail_on: Failing = FailOn.OPEN,
+    baseline: Baseline = None,
+    format: Shown = None,
+    no_publish: NoPublish = False,
+    debounce: Debounce = 2.0,
+    every: Every = None,
+    health_port: HealthPort = None,
+    agent: Agent = AGENT,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Statements that exclude each other, with who wrote them in which version, having read what.
 
-    Reads and flags; never changes or blocks anything. A store may be in use meanwhile.
+    Reads and flags; never changes or blocks anything. A store may be in use meanwhile. Watching a server it writes its findings,
+    whole reports or none, into the document's region `coherence`, and nothing else.
 
     Examples:
 
     accordant check state.db acme/task/q3/brief
 
-    accordant check ws://127.0.0.1:8765/sync/acme/task/q3/brief
+    accordant check ws://127.0.0.1:8765/sync/acme/task/q3/brief --watch --health-port 9100
 
-    accordant check brief.md --format json
+    accordant check brief.md --format sarif --fail-on new --baseline last.json
     """
-    del rules_only  # the rules are all there is today; asking for them alone stays true when more arrives
-    report = asyncio.run(report_on(source, document, now_ms=int(time.time() * 1000)))
-    if wants_json(as_json) if format is None else (as_json or format is Format.JSON):
-        print_json(report.model_dump(mode="json"))
-    else:
-        render_table(report, console())
-    if not report.coherent and fail_on is FailOn.OPEN:
+    known = _known(baseline)
+    checker = checker_for(rules_only)
+    show = _shower(format, as_json, watch)
+    if watch:
+        tell_tiers(checker, rules_only)
+        from accordant.cli.check_watch import Watch
+        from accordant.cli.check_watch import watch as watching
+
+        how = Watch(source, document, checker, show, not no_publish, agent, token, debounce, every, health_port)
+        asyncio.run(watching(how))
+        return
+    with _progress() as told:
+        report, own = asyncio.run(_once(source, document, token, checker, told))
+    tell_tiers(checker, rules_only)
+    show(report)
+    new = {one.id for one in report.contradictions} - known - own
+    if (fail_on is FailOn.OPEN and not report.coherent) or (fail_on is FailOn.NEW and new):
         raise typer.Exit(Exit.FINDINGS)
 
 
-async def report_on(source: str, document: str | None, now_ms: int) -> CoherenceReport:
-    """The report on any source; raises `Invalid`, `StoreError`, `NoAuthority` or `MissingExtra`."""
-    if urlsplit(source).scheme in SCHEMES and "://" in source:
-        return await _report_on_url(source, document, now_ms)
-    if Path(source).suffix.lower() in MARKDOWN:
-        return _report_on_file(Path(source), now_ms)
-    return await _report_on_store(source, document, now_ms)
+async def report_on(source: str, document: str | None, now_ms: int, checker: Checker | None = None) -> CoherenceReport:
+    """The report on any source, by the rules alone unless told otherwise.
 
+    Raises `Invalid`, `StoreError`, `NoAuthority` or `MissingExtra`.
+    """
 
-def _report_on_file(path: Path, now_ms: int) -> CoherenceReport:
-    if not path.is_file():
-        raise Invalid(f"there is no file {str(path)!r}", code="no_file")
-    size = path.stat().st_size
-    if size > CHECK_FILE_BYTES_MAX:
-        raise Invalid(
-            f"{str(path)!r} has {size:,} bytes, the limit is {CHECK_FILE_BYTES_MAX:,}",
-            code="too_large",
-            hint="split it",
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid(
-            f"{str(path)!r} is not UTF-8 text: {error.reason}", code="not_unicode", hint="convert it"
-        ) from error
-    passages = passages_of_markdown(text, region=path.name)
-    return Checker().run(passages, document_id=path.name, version=0, now=now_ms)
+    async def passed(loaded: Loaded) -> CoherenceReport:
+        return await _report(loaded, now_ms, checker or Checker())
 
-
-async def _report_on_store(source: str, document: str | None, now_ms: int) -> CoherenceReport:
-    async with reading(source) as store:
-        return await report_on_document(store, (await choose(store, document)).key, now_ms)
+    return await load(source, document, None, passed)
 
 
 async def report_on_document(store: Store, key: str, now_ms: int) -> CoherenceReport:
     """The report on one document of an open store, every side with what its author had read."""
-    state, _ = await load_state(store, key, READER_ID)
-    report = _checked(key, outline(state), now_ms)
-    written = [await store.audit(AuditQuery(key, before=version + 1, limit=1)) for version in versions_in(report)]
+    return await _report(await loaded_of_store(store, key), now_ms, Checker())
+
+
+async def _once(
+    source: str, document: str | None, token: str | None, checker: Checker, told: Told
+) -> tuple[CoherenceReport, set[str]]:
+    """The report, and the ids of the findings that the document holds already."""
+
+    async def passed(loaded: Loaded) -> tuple[CoherenceReport, set[str]]:
+        return await _report(loaded, int(time.time() * 1000), checker, told), set(loaded.kept.findings)
+
+    return await load(source, document, token, passed)
+
+
+async def _report(loaded: Loaded, now_ms: int, checker: Checker, told: Told | None = None) -> CoherenceReport:
+    report = checker.settling(loaded.kept.suppressed).run(
+        loaded.passages, document_id=loaded.document_id, version=loaded.version, now=now_ms, progress=told
+    )
+    written = [await loaded.entry(version) for version in versions_in(report)]
     return with_reads(report, {entry.offset: entry for found in written for entry in found})
 
 
-async def _report_on_url(url: str, document: str | None, now_ms: int) -> CoherenceReport:
-    key = _key_of(url, document)
+def _known(baseline: Path | None) -> set[str]:
+    """The findings of an earlier report; raises `Invalid`."""
+    if baseline is None:
+        return set()
     try:
-        from accordant.sync.client import connect
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "accordant":
-            raise
-        raise MissingExtra("accordant check with a URL", "server") from error
-    parts = urlsplit(url)
-    base = f"{ {'http': 'ws', 'https': 'wss'}.get(parts.scheme, parts.scheme) }://{parts.netloc}"
-    try:
-        async with connect(None, base, key.namespace, key.name, agent=AGENT, shared=True) as joined:
-            return await _report_on_peer(joined, key, now_ms)
-    except OSError as error:
-        raise NoAuthority(
-            f"{base} does not answer: {error}", code="cannot_connect", hint="is `accordant serve` running there?"
-        ) from error
-
-
-async def _report_on_peer(joined: Document, key: DocumentKey, now_ms: int) -> CoherenceReport:
-    report = _checked(key.path, await joined.outline(), now_ms)
-    written = [await joined.history(before=version + 1, limit=1) for version in versions_in(report)]
-    return with_reads(report, {entry.offset: entry for found in written for entry in found})
-
-
-def _key_of(url: str, document: str | None) -> DocumentKey:
-    """The document that a URL names by its path, or the argument beside it; raises `Invalid`."""
-    segments = [unquote(segment) for segment in urlsplit(url).path.split("/") if segment]
-    if segments and segments[0] in ("sync", "documents"):
-        segments = segments[1:]
-    named = "/".join(segments) or document
-    if not named:
+        with baseline.open("rb") as file:
+            report = CoherenceReport.model_validate_json(file.read(CHECK_FILE_BYTES_MAX))
+    except (OSError, ValidationError) as error:
         raise Invalid(
-            "the URL names no document", code="which_document", hint="ws://HOST:PORT/sync/<namespace>/<document>"
-        )
-    try:
-        return DocumentKey.parse(named)
-    except AccordantError as error:
-        raise Invalid(f"{named!r} names no document: {error.message}", code="bad_name") from error
+            f"{str(baseline)!r} is no report: {str(error).splitlines()[0]}",
+            code="bad_baseline",
+            hint="accordant check ... --format json > FILE",
+        ) from error
+    return {one.id for one in report.contradictions}
 
 
-def _checked(key: str, shown: Mapping[str, Any], now_ms: int) -> CoherenceReport:
-    return Checker().run(passages_of_outline(shown), document_id=key, version=shown["version"], now=now_ms)
+def _shower(format: Format | None, as_json: bool, watch: bool) -> Callable[[CoherenceReport], None]:
+    """Prints a report; while watching, one a line, at once."""
+    if format is Format.SARIF:
+        return lambda report: print(json.dumps(sarif(report), ensure_ascii=True), flush=True)
+    if wants_json(as_json) if format is None else (as_json or format is Format.JSON):
+        if watch:
+            return lambda report: print(json.dumps(report.model_dump(mode="json")), flush=True)
+        return lambda report: print_json(report.model_dump(mode="json"))
+    return lambda report: render_table(report, console())
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Told]:
+    """A bar on a terminal, for a pass that takes long."""
+    shown = console(stderr=True)
+    if not shown.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    started = time.monotonic()
+    with Progress(*columns, console=shown, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("read", total=None, visible=False)
+
+        def told(stage: str, done: int, total: int) -> None:
+            if time.monotonic() - started > PROGRESS_AFTER_S:
+                bar.update(task, description=stage, completed=done, total=total, visible=True, refresh=True)
+
+        yield told

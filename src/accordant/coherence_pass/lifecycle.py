@@ -13,6 +13,7 @@ then it is another finding. It must not know where records are kept.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -89,6 +90,22 @@ class Kept:
             except ValidationError:
                 continue
         return cls(head, findings)
+
+    @classmethod
+    def of_report(cls, report: CoherenceReport) -> Kept:
+        """What would be kept if nothing had been kept before."""
+        nothing = cls()
+        return cls.of({**nothing.changes(report), HEAD: nothing.head_of(report)})
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Findings by status and kind; an open one that is only possible has the status `possible`."""
+        return Counter(
+            (
+                "possible" if one.status == "open" and one.finding.severity == "possible" else one.status,
+                one.finding.kind,
+            )
+            for one in self.findings.values()
+        )
 
     @property
     def suppressed(self) -> tuple[Suppression, ...]:

@@ -25,6 +25,9 @@ __all__ = [
     "JUDGE_RUN_S",
     "JUDGE_TIMEOUT_S",
     "JUDGE_TRIES_MAX",
+
+    "HEALTH_REQUEST_BYTES_MAX",
+    "HEALTH_REQUEST_S",
     "NEIGHBOURS_MAX",
     "NEIGHBOUR_COSINE_MIN",
     "NEIGHBOUR_PLACES_MAX",
@@ -34,6 +37,7 @@ __all__ = [
     "PUBLISH_ATTEMPTS",
     "SCORED_PAIRS_MAX",
     "SCORE_BATCH_PAIRS",
+    "WATCH_RETRY_S_MAX",
 ]
 
 NEIGHBOURS_MAX: Final = 8
@@ -121,3 +125,12 @@ JUDGE_ANSWER_BYTES_MAX: Final = 65_536
 
 JUDGE_CACHE_MAX: Final = 10_000
 """Verdicts remembered in memory: 2 MB. Beyond: the longest unused are forgotten, and asked for again."""
+
+WATCH_RETRY_S_MAX: Final = 15.0
+"""Longest wait of a sidecar before it dials again a server that is away. No end is reached."""
+
+HEALTH_REQUEST_BYTES_MAX: Final = 8_192
+"""One request for a sidecar's health: a line and a scraper's headers. Beyond: the connection is closed."""
+
+HEALTH_REQUEST_S: Final = 5.0
+"""How long such a request and its answer may take. Beyond: the connection is closed."""

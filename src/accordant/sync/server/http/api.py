@@ -49,8 +49,8 @@ class HttpApi:
         self._engine = engine
         self._door = door
         self._sessions = HttpSessions(engine)
-        self._contradictions = Contradictions()
         self._metrics = Metrics(engine, peers)
+        self._contradictions = Contradictions(self._metrics.coherence.passed)
 
     def routes(self) -> list[BaseRoute]:
         """For the application's router. Documents come as bare ASGI: their paths are split before they are decoded."""

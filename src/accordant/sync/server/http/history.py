@@ -6,12 +6,15 @@ import asyncio
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from accordant.coherence_pass import Checker, CoherenceReport
+from accordant.coherence_pass import Checker, CheckerState, CoherenceReport
 from accordant.coherence_pass.from_outline import passages_of_outline, versions_in, with_reads
+from accordant.coherence_pass.lifecycle import Kept
 from accordant.document.port import HistoryQuery
 from accordant.engine.host.port import EmbeddedPort
 from accordant.sync.server.http.queries import flag_in, number_in, text_in
@@ -19,10 +22,12 @@ from accordant.types.access import READ, Principal
 from accordant.types.entries import Entry, header_json
 from accordant.types.errors import Denied, Invalid
 from accordant.types.limits import HTTP_LOG_LIMIT_MAX
+from accordant.types.regions import COHERENCE
 
 __all__ = ["Contradictions", "read_log"]
 
 REPORTS_KEPT = 64
+STATES_KEPT = 4
 
 
 async def read_log(port: EmbeddedPort, principal: Principal, request: Request) -> Response:
@@ -65,12 +70,24 @@ def _shown(entry: Entry) -> dict[str, object]:
 class Contradictions:
     """Reports by document and version: computed off the loop, one at a time, and kept until the document changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, passed: Callable[[CoherenceReport], None]) -> None:
+        self._passed = passed
+        self._states: OrderedDict[str, CheckerState] = OrderedDict()
         self._reports: OrderedDict[tuple[str, int], CoherenceReport] = OrderedDict()
         self._one = asyncio.Lock()
 
+    _checker = Checker(clock=time.perf_counter)
+
+    def _state(self, path: str) -> CheckerState:
+        """What is remembered of a document; of the documents asked for longest ago nothing is."""
+        state = self._states.pop(path, None) or CheckerState()
+        self._states[path] = state
+        while len(self._states) > STATES_KEPT:
+            self._states.popitem(last=False)
+        return state
+
     async def read(self, port: EmbeddedPort, principal: Principal) -> Response:
-        """The report on the document as it is now."""
+        """The report on the document as it is now, without what somebody has settled."""
         if not principal.grant.reads_everything:
             raise Denied("a report on the whole document needs reading all of it", code="no_grant")
         async with self._one:
@@ -78,10 +95,15 @@ class Contradictions:
             known = (port.key.path, shown["version"])
             report = self._reports.get(known)
             if report is None:
-                passages, now = passages_of_outline(shown), int(time.time() * 1000)
                 report = await asyncio.to_thread(
-                    Checker().run, passages, document_id=port.key.path, version=shown["version"], now=now
+                    self._checker.settling(_kept(shown).suppressed).run,
+                    passages_of_outline(shown),
+                    document_id=port.key.path,
+                    version=shown["version"],
+                    now=int(time.time() * 1000),
+                    previous=self._state(port.key.path),
                 )
+                self._passed(report)
                 queries = [HistoryQuery(before=version + 1, limit=1) for version in versions_in(report)]
                 written = [await port.history(query) for query in queries]
                 report = with_reads(report, {entry.offset: entry for found in written for entry in found})
@@ -89,3 +111,10 @@ class Contradictions:
                 while len(self._reports) > REPORTS_KEPT:
                     self._reports.popitem(last=False)
         return JSONResponse(report.model_dump(mode="json"))
+
+
+def _kept(shown: Mapping[str, Any]) -> Kept:
+    """The findings in an outline."""
+    prefix = f"{COHERENCE}/"
+    fields = shown["fields"].items()
+    return Kept.of({path[len(prefix) :]: one["value"] for path, one in fields if path.startswith(prefix)})
