@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from accordant import Engine
+from accordant import CoherencePass, Engine
 from accordant.cli.check import report_on
 from accordant.coherence_pass import CoherenceReport
+from accordant.coherence_pass.findings import Findings
 from accordant.types.limits import CHECK_FILE_BYTES_MAX
 from audited_store import KEY, TASK, Brief, answer, run, written
 from serving import serving
@@ -140,3 +141,76 @@ def test_a_server_that_does_not_answer_is_told() -> None:
     result = run("check", f"ws://127.0.0.1:{port}/sync/{KEY}")
     assert result.exit_code == 6, (result.output, result.exception)
     assert str(port) in result.stderr
+
+
+def test_sarif_has_both_sides_and_their_places(store: Path) -> None:
+    """SARIF 2.1.0: a rule per kind, the newer side in front, the other side and its author related, the id as fingerprint."""
+    report = answer("check", store, "--format", "json", "--rules-only", exit_code=4)
+    log = answer("check", store, "--format", "sarif", "--rules-only", exit_code=4)
+    (run_,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].endswith("sarif-2.1.0.json")
+    (result,) = [one for one in run_["results"] if one["level"] == "error"]
+    (found,) = report["contradictions"]
+    assert (
+        run_["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == f"coherence/{found['kind']}"
+    )
+    assert result["partialFingerprints"] == {"accordantFinding/v1": found["id"]}
+    (place,), (related,) = result["locations"], result["relatedLocations"]
+    texts = [one["physicalLocation"]["region"]["snippet"]["text"] for one in (place, related)]
+    assert texts == [found["b"]["text"], found["a"]["text"]]
+    assert place["logicalLocations"][0]["fullyQualifiedName"] == f"{KEY}/{found['b']['path']}"
+    assert set(found["a"]["authors"]) <= {*result["properties"]["authors"]}
+    assert related["message"]["text"].startswith('"')
+
+
+def test_new_findings_alone_can_fail(tmp_path: Path) -> None:
+    """--fail-on new: what an earlier report has is not new; what it lacks is."""
+    file, last = tmp_path / "brief.md", tmp_path / "last.json"
+    file.write_text(AGAINST, encoding="utf-8")
+    assert run("check", file, "--fail-on", "new").exit_code == 4
+    last.write_text(run("check", file, "--json", "--rules-only").stdout, encoding="utf-8")
+    assert run("check", file, "--fail-on", "new", "--baseline", last).exit_code == 0
+    assert run("check", file, "--fail-on", "open", "--baseline", last).exit_code == 4
+    file.write_text(f"{AGAINST}\nThe gateway has 4 lanes.\n\nThe gateway has 5 lanes.\n", encoding="utf-8")
+    assert run("check", file, "--fail-on", "new", "--baseline", last).exit_code == 4
+    last.write_text("{}", encoding="utf-8")
+    assert run("check", file, "--fail-on", "new", "--baseline", last).exit_code == 2
+
+
+def test_findings_that_the_document_holds_are_not_new(tmp_path: Path) -> None:
+    """What a sidecar has published is not new to --fail-on new, and what somebody has dismissed is not told."""
+    path = written(tmp_path / "state.db")
+
+    async def published(dismiss: bool) -> None:
+        async with Engine(path) as engine:
+            brief = await engine.open(Brief, TASK, "brief", agent="checker")
+            report = await CoherencePass(brief).run_once()
+            if dismiss:
+                await Findings(brief).dismiss(report.contradictions[0].id, "two markets")
+
+    assert run("check", path, "--fail-on", "new").exit_code == 4
+    asyncio.run(published(False))
+    assert run("check", path, "--fail-on", "new").exit_code == 0
+    assert run("check", path).exit_code == 4
+    asyncio.run(published(True))
+    assert answer("check", path, "--rules-only")["n_suppressed"] == 1
+
+
+def test_markdown_comes_in_a_pipe_too() -> None:
+    """- is standard input."""
+    words = [sys.executable, "-m", "accordant", "check", "-", "--rules-only"]
+    done = subprocess.run(words, input=AGAINST.encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (4, b"")
+    assert json.loads(done.stdout)["document_id"] == "stdin"
+
+
+def test_without_the_extra_it_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing learned is installed the rules work alone, and standard error has one line about it."""
+    monkeypatch.setattr("accordant.cli.check_tiers.MODULE", "accordant.semantic_that_is_not_there")
+    file = tmp_path / "brief.md"
+    file.write_text(AGAINST, encoding="utf-8")
+    result = run("check", file)
+    assert result.exit_code == 4
+    assert result.stderr.count("accordant[semantic]") == len(result.stderr.splitlines()) == 1
+    assert run("check", file, "--rules-only").stderr == ""
