@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from accordant import CoherencePass, Document, Engine, Invalid, Log, Namespace, Text
 from accordant.coherence_pass import Checker, CoherenceReport
 from accordant.coherence_pass.findings import Findings
+from accordant.types.coherence_limits import NEIGHBOUR_SLICE_ROWS
 from served import cut, served, until
 from word_scorer import WordScorer
 from worlds import in_loop, world
@@ -167,6 +169,36 @@ async def test_ending_in_the_middle_of_a_pass_publishes_nothing() -> None:
         scorer.may_end.set()
         assert (await Findings(ann).read()) == await Findings(checker).read()
         assert (await Findings(ann).read()).head is None
+
+
+class Embedding(WordScorer):
+    """Waits in its first batch until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.may_go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        self.began.set()
+        assert self.may_go_on.wait(20)
+        found = super().embed(texts)
+        self.ended.set()
+        return found
+
+
+@in_loop
+async def test_the_thread_ends_too() -> None:
+    """After the block the pass in the middle of which it ended computes no further batch."""
+    async with Engine() as engine:
+        ann, checker = await opened(engine, "ann"), await opened(engine, "checker")
+        await ann.draft.append(" ".join(f"Tool number {n} is ready." for n in range(NEIGHBOUR_SLICE_ROWS + 10)))
+        scorer = Embedding()
+        async with CoherencePass(checker, checker=Checker(scorer=scorer)):
+            await until(scorer.began.is_set)
+        scorer.may_go_on.set()
+        await until(scorer.ended.is_set)
+        await asyncio.sleep(0.3)
+        assert len(scorer.embedded) == NEIGHBOUR_SLICE_ROWS
 
 
 @in_loop

@@ -63,7 +63,7 @@ def _stale_ref(ref: Ref, state: DocumentState) -> list[Stale]:
 
 def _changed_since(version: int, state: DocumentState) -> list[Stale]:
     changed = [(path, field.version) for path, field in state.fields.items() if field.version > version]
-    guarded = {path.partition("/")[0] for path, _ in changed} | {COHERENCE}
+    guarded = {path.partition("/")[0] for path, _ in changed}
     changed = [one for one in changed if not one[0].startswith(f"{COHERENCE}/")]  # a finding is in nobody's way (I10)
     changed += [(name, at) for name, at in state.versions.items() if at > version and name not in guarded]
     return [_stale(path, version, at, state.actors.of(at)[0]) for path, at in sorted(changed)]
