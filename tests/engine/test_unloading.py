@@ -47,8 +47,8 @@ async def test_what_nobody_uses_is_put_away_and_comes_back_whole() -> None:
         await brief.findings.append("kept")
         host = await engine.host(KEY)
         await brief.close()
-        await until(lambda: host.is_closed)
-        assert store.keeping == 1
+        await until(lambda: store.keeping == 1)
+        assert host.is_closed
         again = await engine.open(Brief, TASK, "brief", agent="ada")
         assert (await again.findings.read()).value == ["kept"]
         assert await engine.host(KEY) is not host
