@@ -33,6 +33,7 @@ from accordant.types.presence import Present
 from accordant.types.provenance import Retraction
 from accordant.types.readings import Claim, LogItem, Reading, Token
 from accordant.types.refs import Ref
+from accordant.types.regions import Incoherent
 from accordant.types.retention import Retention
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ __all__ = [
     "Fenced",
     "Guarded",
     "GuardedMap",
+    "Incoherent",
     "Invalid",
     "Invalidated",
     "Lagged",

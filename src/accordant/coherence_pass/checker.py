@@ -13,12 +13,14 @@ from typing import Any, Final, Literal
 
 from accordant.coherence_pass.blocking import candidate_pairs
 from accordant.coherence_pass.claims import claims_of
-from accordant.coherence_pass.from_snapshot import passages_of_snapshot
+from accordant.coherence_pass.declared import declared_findings
+from accordant.coherence_pass.from_outline import passages_of_outline
+from accordant.coherence_pass.from_snapshot import outline_of_snapshot
 from accordant.coherence_pass.grouping import findings_of
 from accordant.coherence_pass.judging import Judging, Progress
 from accordant.coherence_pass.passages import Passage
 from accordant.coherence_pass.remembered import CheckerState, Work
-from accordant.coherence_pass.report import CheckerInfo, CoherenceReport
+from accordant.coherence_pass.report import CheckerInfo, CoherenceReport, Contradiction
 from accordant.coherence_pass.tier_two import Judge, second_opinion
 from accordant.coherence_pass.verdicts import Scorer
 from accordant.document.snapshot import Snapshot
@@ -111,22 +113,27 @@ class Checker:
         now: int | None = None,
         previous: CheckerState | None = None,
         progress: Progress | None = None,
+        declared: Sequence[Contradiction] = (),
     ) -> CoherenceReport:
         """The report on these passages, or on a snapshot, whose name and version then are the defaults.
 
         `previous` remembers: only what has changed since its last run is read, embedded and judged, and the report is the same
         as without it. It belongs to this call until it returns; what it had before stays good when this raises. `now` (ms
         since 1970) is only written down. `progress(stage, done, total)` is called now and then.
+        `declared`: what the schema itself finds wrong (`declared_findings`); a snapshot brings its own.
         """
         if isinstance(source, Snapshot):
             document_id = source.key.path if document_id is None else document_id
             version = source.version if version is None else version
-            source = passages_of_snapshot(source)
+            outline = outline_of_snapshot(source)
+            declared = (*declared, *declared_findings(outline, source.document.schema))
+            source = passages_of_outline(outline)
         if document_id is None or version is None:
             raise Invalid("passages need document_id= and version=", code="bad_argument")
         state = CheckerState() if previous is None else previous
         is_incremental = state.begin((self.identity, self._scorer and (self._scorer.report, self._scorer.possible)))
-        return self._run(source, state, (document_id, version, now, is_incremental), progress or _untold)
+        named = document_id, version, now, is_incremental
+        return self._run(source, state, named, progress or _untold, declared)
 
     def _run(
         self,
@@ -134,6 +141,7 @@ class Checker:
         state: CheckerState,
         named: tuple[str, int, int | None, bool],
         progress: Progress,
+        declared: Sequence[Contradiction],
     ) -> CoherenceReport:
         started = self._clock()
         config = self.config
@@ -151,6 +159,9 @@ class Checker:
             hits, is_unheard = second_opinion(extracted.claims, hits, self._judge, with_reports=config.judge_reports)
         definite = findings_of(extracted.claims, [hit for hit in hits if hit.mismatch.is_definite])
         possible = findings_of(extracted.claims, [hit for hit in hits if not hit.mismatch.is_definite])
+        open_ones = [one for one in declared if one.id not in settled]
+        definite = [*(one for one in open_ones if one.severity == "definite"), *definite]
+        possible = [*(one for one in open_ones if one.severity == "possible"), *possible]
         most = config.findings_max
         is_cut = extracted.is_truncated or blocked.is_truncated or near.is_truncated or judged.is_cut or is_unheard
         document_id, version, now, is_incremental = named
@@ -168,7 +179,7 @@ class Checker:
             took_ms=round((self._clock() - started) * 1_000, 3),
             incremental=is_incremental,
             checked_at=now,
-            n_suppressed=judged.n_suppressed,
+            n_suppressed=judged.n_suppressed + len(declared) - len(open_ones),
         )
 
     def _is_late(self, started: float) -> bool:

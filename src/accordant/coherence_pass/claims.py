@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from accordant.coherence_pass import lexicon
-from accordant.coherence_pass.facts import Fact, Found, facts_of_json, facts_of_lines
+from accordant.coherence_pass.facts import Fact, Found, facts_of_json, facts_of_lines, facts_of_table
 from accordant.coherence_pass.passages import Passage
 from accordant.coherence_pass.reading import Reading, read_statement
 from accordant.coherence_pass.sentences import statement_spans
@@ -143,6 +143,9 @@ class _Extraction:
         shown = plain(passage.text)
         subject = " ".join(passage.path.split("/")[1:]) if passage.ref is None and not passage.is_prose else ""
         found = None if passage.is_prose else facts_of_json(passage)
+        if found is None:
+            is_table = passage.text.lstrip().startswith("|")
+            found = (facts_of_table(passage.text) or Found((), ())) if is_table else None
         if found is None:
             found = facts_of_lines(shown, subject, bool(subject))
         else:

@@ -1,4 +1,4 @@
-"""Facts with a key: `key: value` lines and JSON objects as (subject, attribute) -> value, and the prose inside them.
+"""Facts with a key: `key: value` lines, tables and JSON objects as (subject, attribute) -> value, and the prose inside them.
 
 What an object is about comes from a field that names it, else from the path where it stands.
 """
@@ -16,7 +16,7 @@ from accordant.coherence_pass import lexicon
 from accordant.coherence_pass.passages import Passage
 from accordant.types.limits import CLAIM_CHARS_MAX, CLAIMS_MAX, VALUE_DEPTH_MAX
 
-__all__ = ["Fact", "Found", "facts_of_json", "facts_of_lines"]
+__all__ = ["Fact", "Found", "facts_of_json", "facts_of_lines", "facts_of_table"]
 
 _LINE: Final = re.compile(
     r"^[ \t]*(?:[-+]\s+)?(?P<key>[A-Za-z][\w ./()-]{0,48}?)[ \t]{0,8}(?::|=(?!=))[ \t]{1,16}(?P<value>\S.{0,119}?)[ \t]{0,16}$",
@@ -24,6 +24,12 @@ _LINE: Final = re.compile(
 )
 _WORDS: Final = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)*")
 _CODE: Final = re.compile(r"[(){}\[\]<>\\]|://|[?:,]$")
+_TABLE_RULE: Final = frozenset("|-: \t")
+_CELL: Final = re.compile(r"(?<=\|)[^|]*(?=\|)|(?<=\|)[^|]*\S[^|]*$")
+_EMPTY_CELLS: Final = frozenset({"", "-", "\u2013", "\u2014", "n/a", "?"})
+_TABLE_LINES_MIN: Final = 3
+_COLUMNS_MAX: Final = 16
+_CELL_CHARS_MAX: Final = 120
 _VALUE_WORDS_MAX: Final = 6
 _KEY_WORDS_MAX: Final = 4
 _SEARCH_CHARS_MAX: Final = 65_536
@@ -31,7 +37,10 @@ _SEARCH_CHARS_MAX: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`value` is what is said of `attribute` of `subject`. `is_anchored`: a field or a path names the subject."""
+    """`value` is what is said of `attribute` of `subject`. `is_anchored`: a field or a path names the subject.
+
+    `table`: the header row, where it stands in a table.
+    """
 
     subject: str
     attribute: str
@@ -39,6 +48,7 @@ class Fact:
     start: int
     end: int
     is_anchored: bool
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,40 @@ def facts_of_lines(text: str, subject: str, is_anchored: bool) -> Found:
             )
     prose.append((after, len(text)))
     return Found(tuple(facts), tuple(span for span in prose if span[0] < span[1]))
+
+
+def facts_of_table(text: str) -> Found | None:
+    """The cells of a Markdown table: what the first column names has, under each header, that value. None where it is no table.
+
+    A name that stands in two rows is only a part of their key: such rows are no facts. An empty cell states nothing.
+    """
+    lines = text.split("\n") if text.lstrip().startswith("|") else []
+    if len(lines) < _TABLE_LINES_MIN or not ("-" in lines[1] and _TABLE_RULE.issuperset(lines[1])):
+        return None
+    headers = [_attribute(cell) for cell, _ in _cells(lines[0], 0)]
+    at = len(lines[0]) + len(lines[1]) + 2
+    rows: list[list[tuple[str, int]]] = []
+    for line in lines[2:]:
+        rows.append(_cells(line, at))
+        at += len(line) + 1
+    names = Counter(row[0][0].casefold() for row in rows if row)
+    facts = [
+        Fact(row[0][0], header, value, start, start + len(value), True, lines[0])
+        for row in rows
+        if row and row[0][0] and names[row[0][0].casefold()] == 1 and len(row) <= _COLUMNS_MAX
+        for header, (value, start) in zip(headers[1:], row[1:], strict=False)
+        if header and header not in lexicon.MULTI_VALUED and value not in _EMPTY_CELLS and len(value) <= _CELL_CHARS_MAX
+    ]
+    return Found(tuple(facts), ())
+
+
+def _cells(line: str, at: int) -> list[tuple[str, int]]:
+    """The cells between the bars of a row, without mark-up at their edges, and where each begins."""
+    found: list[tuple[str, int]] = []
+    for match in _CELL.finditer(line):
+        shown = match[0].strip(" \t`*_")
+        found.append((shown, at + match.start() + match[0].find(shown)))
+    return found
 
 
 def facts_of_json(passage: Passage) -> Found | None:

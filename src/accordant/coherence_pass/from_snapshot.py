@@ -18,14 +18,19 @@ from accordant.document.snapshot import Snapshot, cut_of
 from accordant.types.regions import Kind
 from accordant.types.snapshots import RegionCut
 
-__all__ = ["passages_of_snapshot", "read_outline"]
+__all__ = ["outline_of_snapshot", "passages_of_snapshot", "read_outline"]
 
 Runs = Mapping[str, Sequence[Sequence[Any]]]
 
 
 def passages_of_snapshot(snapshot: Snapshot[Any], runs: Runs | None = None) -> list[Passage]:
     """The passages of a snapshot. `runs`: [start, end, actor, version] of its texts, as `blame` gives them."""
-    return passages_of_outline(_outline(snapshot, runs or {}))
+    return passages_of_outline(outline_of_snapshot(snapshot, runs))
+
+
+def outline_of_snapshot(snapshot: Snapshot[Any], runs: Runs | None = None) -> Mapping[str, Any]:
+    """The outline of a snapshot's version."""
+    return _outline(snapshot, runs or {})
 
 
 async def read_outline(source: Document | Snapshot[Any]) -> Mapping[str, Any]:

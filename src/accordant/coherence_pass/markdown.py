@@ -1,4 +1,4 @@
-"""A Markdown text into passages: blocks of prose under their headings; code, tables, quotes and comments left out.
+"""A Markdown text into passages: blocks of prose and tables under their headings; code, quotes and comments left out.
 
 Keeps places: a passage's text is the file's, character for character, with mark-up blanked. Knows nothing of claims.
 """
@@ -36,6 +36,7 @@ class _Block:
     line: int
     lead: tuple[str, ...]
     indent: int = 0
+    is_table: bool = False
 
 
 @dataclass(slots=True)
@@ -70,8 +71,9 @@ def passages_of_markdown(
     front = _FRONT.match(text)
     passages = [] if front is None else [passage(front["body"], front.start("body"), where, (), is_prose=False)]
     for block in _Blocks(text, front.end() if front else 0).read():
-        body = _without_markup(text[block.start : block.end])
-        passages.append(passage(body, block.start, f"{where}:{block.line}", block.lead, is_prose=True))
+        body = text[block.start : block.end]
+        body = body if block.is_table else _without_markup(body)
+        passages.append(passage(body, block.start, f"{where}:{block.line}", block.lead, is_prose=not block.is_table))
     return passages
 
 
@@ -97,6 +99,10 @@ class _Blocks:
 
     def _line(self, line: str, at: int, number: int) -> _Block | None:
         """Take one line; answers the block that it ended, if any."""
+        if self._block is not None and self._block.is_table and not self._is_row(line):
+            done = self._finish()
+            self._line(line, at, number)  # ends nothing more: no block is open
+            return done
         if self._is_inside_code(line):
             return self._finish()
         heading = _HEADING.match(line)
@@ -106,6 +112,14 @@ class _Blocks:
             return done
         if not line.strip():
             return self._finish()
+        if self._is_row(line):
+            if self._block is not None and self._block.is_table:
+                self._block.end = at + len(line)
+                return None
+            done = self._finish()
+            lead = tuple(title for _, title in self._state.headings)
+            self._block = _Block(at, at + len(line), number, lead, is_table=True)
+            return done
         if _RULE.fullmatch(line) and self._block is not None and line.lstrip()[0] in "=-":
             self._setext(line)
             return None
@@ -123,6 +137,9 @@ class _Blocks:
         self._open(at + indent, at + len(line), number, indent, is_item=False)
         return None
 
+    def _is_row(self, line: str) -> bool:
+        return line.lstrip().startswith("|") and not self._state.fence and not self._state.in_comment
+
     def _is_inside_code(self, line: str) -> bool:
         fence = _FENCE.match(line.lstrip())
         if self._state.fence:
@@ -138,10 +155,10 @@ class _Blocks:
         return False
 
     def _is_dropped(self, line: str, *, is_item: bool) -> bool:
-        """Tables, quotes, rules and indented code state nothing on their own."""
+        """Tables without an edge, quotes, rules and indented code state nothing on their own."""
         bare = line.strip()
         is_code = line.startswith(("    ", "\t")) and not is_item and self._block is None and not self._state.items
-        return bare.startswith((">", "|")) or bare.count(" | ") >= 1 or _RULE.fullmatch(line) is not None or is_code
+        return bare.startswith(">") or bare.count(" | ") >= 1 or _RULE.fullmatch(line) is not None or is_code
 
     def _setext(self, line: str) -> None:
         block = self._block
@@ -165,8 +182,8 @@ class _Blocks:
     def _finish(self) -> _Block | None:
         """Close the block under way. One that ends in a colon announces what follows, and so becomes its scope."""
         block, self._block = self._block, None
-        if block is None:
-            return None
+        if block is None or block.is_table:
+            return block
         shown = _without_markup(self._text[block.start : block.end]).strip()
         indent = block.indent if self._text[block.start - 1 : block.start] in (" ", "\t") else -1
         self._state.items.append((indent, shown.rstrip(":") if shown.endswith(":") and len(shown) <= 200 else ""))

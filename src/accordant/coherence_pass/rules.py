@@ -375,7 +375,11 @@ def _keyed(a: Claim, b: Claim) -> Mismatch | None:
         doubts.append("neither names its subject")
     if _CHANGING & {stem(word) for word in a.fact.attribute.split()}:
         doubts.append("an attribute that changes")
+    if a.fact.table and a.fact.table == b.fact.table:
+        doubts.append("in two tables of one shape")
     parts = a.fact.value[:120], b.fact.value[:120]
+    if (a.fact.table or b.fact.table) and max(len(part.split()) for part in parts) > _NAME_WORDS_MAX:
+        doubts.append("cells that are phrases")
     if not (a.fact.is_anchored and b.fact.is_anchored) and max(len(part.split()) for part in parts) > _NAME_WORDS_MAX:
         doubts.append("values that are phrases")
     slot = f"fact {a.fact.attribute}"

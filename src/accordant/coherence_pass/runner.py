@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from accordant.coherence_pass.checker import Checker
+from accordant.coherence_pass.declared import declared_findings
 from accordant.coherence_pass.findings import Findings
 from accordant.coherence_pass.from_outline import passages_of_outline, versions_in, with_reads
 from accordant.coherence_pass.lifecycle import Finding, Kept
@@ -99,6 +100,7 @@ class CoherencePass:
                 now=int(time.time() * 1000),
                 previous=self._state,
                 progress=self._told,
+                declared=declared_findings(outline, self._doc.schema),
             )
             report = await self._with_reads(report)
             if self._publish:

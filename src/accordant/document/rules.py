@@ -21,6 +21,7 @@ def region(
     validators: Callable[[Any], Any] | Iterable[Callable[[Any], Any]] = (),
     lww: str | None = None,
     default: Any = None,
+    coherent: Callable[[Mapping[str, Any]], Any] | Iterable[Callable[[Mapping[str, Any]], Any]] = (),
 ) -> Any:
     """Rules for the region it is assigned to.
 
@@ -28,6 +29,8 @@ def region(
     role or `"*"`, such as `{"*": {"insert"}, "role:curator": {"replace", "rethink"}}`. `max_items`, `max_bytes`: what fits.
     `validators`: called with the JSON value; raise `ValueError` or return False to reject. `lww`: for `Map` alone, why last
     writer wins is fine there. `default`: what a guarded field reads as before its first write.
+    `coherent`: checks that a coherence pass makes and no write waits for: called with the values of all regions by name, each
+    answers None, a text, an `Incoherent(text, paths)`, or several.
     """
     if isinstance(writers, str):
         writers = (writers,)
@@ -43,6 +46,7 @@ def region(
         validators=(validators,) if callable(validators) else tuple(validators),
         lww=lww,
         default=default,
+        coherent=(coherent,) if callable(coherent) else tuple(coherent),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 __all__ = [
     "DEBOUNCE_ROUNDS_MAX",
+    "DECLARED_FINDINGS_MAX",
+    "DECLARED_TEXT_CHARS_MAX",
     "ENCODED_CHARS_MAX",
     "ENCODED_PIECES_MAX",
     "ENCODER_TILE",
@@ -133,3 +135,11 @@ HEALTH_REQUEST_BYTES_MAX: Final = 8_192
 
 HEALTH_REQUEST_S: Final = 5.0
 """How long such a request and its answer may take. Beyond: the connection is closed."""
+
+# -- what a schema declares -----------------------------------------------------------------------------------
+
+DECLARED_FINDINGS_MAX: Final = 100
+"""Findings of one schema's models and checks: a model that grew stricter can turn down a whole log. Beyond: not told."""
+
+DECLARED_TEXT_CHARS_MAX: Final = 1_000
+"""Characters of a check's text, and of a value as it is shown with it. Beyond: cut."""

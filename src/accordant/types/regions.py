@@ -20,6 +20,7 @@ __all__ = [
     "GUARDED_ROOT",
     "OPERATIONS",
     "TAKING_BACK",
+    "Incoherent",
     "Kind",
     "RegionSpec",
     "Rules",
@@ -74,6 +75,14 @@ OWNER_ONLY = frozenset({"rethink", "compact"}) | TAKING_BACK
 
 
 @dataclass(frozen=True, slots=True)
+class Incoherent:
+    """What a `coherent=` check says of a document: in words, and which paths it is about (`region` or `region/key`)."""
+
+    text: str
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Who may do what in a region, and how much fits. Built by `region(...)`."""
 
@@ -84,6 +93,7 @@ class Rules:
     validators: tuple[Callable[[Any], Any], ...] = ()
     lww: str | None = None
     default: Any = None
+    coherent: tuple[Callable[[Mapping[str, Any]], Any], ...] = ()
 
     def permits(self, operation: str, agent: str, roles: frozenset[str]) -> bool:
         """Whether this agent may perform this operation here. Pure; called for every decoded operation of a peer too.
