@@ -127,3 +127,15 @@ def test_the_crews_night_ends_well(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 7
     assert "7.7%" in done.stdout
     assert answer("verify", store)["agrees"] is True
+
+
+def test_a_contradiction_is_found_and_put_right_over_websockets() -> None:
+    """Agents, server and sidecar as processes: the planted contradiction has both authors and what each had read, one side is
+    taken back, and the next report is coherent."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "demos" / "reconcile.py")], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "by web at version" in done.stdout
+    assert "having read ledger at version" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("statements")
