@@ -20,6 +20,7 @@ from typing import Any
 from measuring import Row, peak_mib, report, resident_mib
 
 from accordant.coherence_pass import Checker, CheckerState, Passage, Scorer
+from accordant.types.errors import AccordantError
 
 SIZES, QUICK = (100, 1_000, 10_000), (100, 1_000)
 SAMPLE_PAIRS = 512
@@ -57,8 +58,8 @@ def scorer() -> Scorer | None:
     try:
         from accordant import semantic
 
-        found: Scorer | None = semantic.load_scorer()
-    except (ImportError, AttributeError):
+        found: Scorer | None = semantic.scorer_named()
+    except (ImportError, AttributeError, AccordantError):
         return None
     return found
 

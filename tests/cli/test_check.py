@@ -214,3 +214,13 @@ def test_without_the_extra_it_says_so_once(tmp_path: Path, monkeypatch: pytest.M
     assert result.exit_code == 4
     assert result.stderr.count("accordant[semantic]") == len(result.stderr.splitlines()) == 1
     assert run("check", file, "--rules-only").stderr == ""
+
+
+def test_a_model_that_was_asked_for_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--model without its extra ends with 3 and names it; beside --rules-only it is a mistake."""
+    monkeypatch.setattr("accordant.cli.check_tiers.MODULE", "accordant.semantic_that_is_not_there")
+    file = tmp_path / "brief.md"
+    file.write_text(AGAINST, encoding="utf-8")
+    result = run("check", file, "--model", "some/cross-encoder")
+    assert (result.exit_code, "accordant[semantic]" in result.stderr) == (3, True)
+    assert run("check", file, "--model", "own", "--rules-only").exit_code == 2

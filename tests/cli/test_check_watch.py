@@ -11,6 +11,8 @@ import httpx
 
 from accordant import Document, Log, Namespace, connect
 from accordant.coherence_pass.findings import Findings
+from accordant.sync.server.tokens import create
+from accordant.types.access import READ, Allowance, Grant, Principal
 from processes import ROOM, ServerProcess, eventually
 from sidecar import Sidecar
 from worlds import in_loop
@@ -44,7 +46,7 @@ def agent(server: ServerProcess, name: str) -> Any:
 
 async def writes_to_findings(doc: Document) -> list[str]:
     """Who wrote into `coherence`."""
-    return [one.actor for one in await doc.history("coherence") if one.ops]
+    return [one.actor for one in await doc.history("coherence", outcome="committed") if one.ops]
 
 
 @in_loop
@@ -148,6 +150,33 @@ async def test_without_publishing_it_writes_nothing(tmp_path: Path) -> None:
             assert (await sidecar.report())["coherent"] is False
             assert 'status="open"} 1.0' in (await sidecar.get("/metrics")).text
         assert await writes_to_findings(ann) == []
+
+
+@in_loop
+async def test_a_token_for_reading_and_for_findings_is_enough(tmp_path: Path) -> None:
+    """With tokens on, a sidecar that may read everything and write `coherence` publishes; with reading alone it ends."""
+    keys = tmp_path / "keys.json"
+    reads, scope = Allowance("*", frozenset({READ})), (("acme",),)
+    writes = Allowance("coherence", frozenset({"commit", "delete"}))
+
+    def token(agent: str, *allow: Allowance) -> str:
+        return create(keys, Principal(agent, grant=Grant(scope, allow or None)), 1)[0]
+
+    mine, checks, only_reads = token("ann"), token("accordant-check", reads, writes), token("accordant-check", reads)
+    async with (
+        ServerProcess(tmp_path / "state.db", "--token-file", str(keys)) as server,
+        connect(Brief, server.url, TASK, "brief", agent="ann", token=mine) as ann,
+    ):
+        await ann.findings.append(LOW)
+        await ann.findings.append(HIGH)
+        source = f"{server.url}/sync/{ROOM}"
+        async with Sidecar(source, "--token", only_reads) as sidecar:
+            await sidecar.said("error:")
+            assert await sidecar.end(None) == 5
+        assert await writes_to_findings(ann) == []
+        async with Sidecar(source, "--token", checks) as sidecar:
+            assert (await sidecar.report())["coherent"] is False
+        assert await writes_to_findings(ann) == ["accordant-check"]
 
 
 @in_loop

@@ -73,10 +73,11 @@ class Sidecar:
         async with httpx.AsyncClient() as http:
             return await http.get(self.health + path)
 
-    async def end(self, how: signal.Signals) -> int:
-        """Send the signal and wait; returns the exit code."""
+    async def end(self, how: signal.Signals | None) -> int:
+        """Send the signal, None: nothing, and wait; returns the exit code."""
         assert self._process is not None
         process, self._process = self._process, None
-        process.send_signal(how)
+        if how is not None:
+            process.send_signal(how)
         await asyncio.wait_for(process.communicate(), 20)
         return process.returncode or 0

@@ -62,6 +62,10 @@ Again = Annotated[
 RulesOnly = Annotated[
     bool, typer.Option("--rules-only", help="Nothing but the built-in rules, even where a model is installed.")
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(show_default="own", help="The learned verdict: own, or a CrossEncoder by its hub name or folder."),
+]
 Failing = Annotated[
     FailOn, typer.Option(help="End with 4 on a contradiction: on any that is open, on one that is new, or never.")
 ]
@@ -95,6 +99,7 @@ def check(
     document: DocumentName = None,
     watch: Again = False,
     rules_only: RulesOnly = False,
+    model: Model = None,
     fail_on: Failing = FailOn.OPEN,
     baseline: Baseline = None,
     format: Shown = None,
@@ -120,7 +125,7 @@ def check(
     accordant check brief.md --format sarif --fail-on new --baseline last.json
     """
     known = _known(baseline)
-    checker = checker_for(rules_only)
+    checker = checker_for(rules_only, model)
     show = _shower(format, as_json, watch)
     if watch:
         tell_tiers(checker, rules_only)

@@ -7,15 +7,22 @@ import time
 
 from accordant.cli.output import console
 from accordant.coherence_pass import Checker, CheckerConfig, Scorer
+from accordant.types.errors import AccordantError, Invalid
 
 __all__ = ["checker_for", "tell_tiers"]
 
-MODULE, FACTORY = "accordant.semantic", "load_scorer"
+MODULE, FACTORY, OWN = "accordant.semantic", "scorer_named", "own"
 
 
-def checker_for(rules_only: bool, config: CheckerConfig | None = None) -> Checker:
-    """The checker: the rules alone where they are asked for, or where the extra is missing."""
-    return Checker(config, clock=time.perf_counter, scorer=None if rules_only else _scorer())
+def checker_for(rules_only: bool, model: str | None = None, config: CheckerConfig | None = None) -> Checker:
+    """The checker. Without `model` the one that ships, or the rules alone where its extra is missing.
+
+    Raises `Invalid`, and `missing_extra` for a model that was asked for by name.
+    """
+    if rules_only and model is not None:
+        raise Invalid("--rules-only and --model exclude each other", code="usage", hint="leave one of them out")
+    scorer = None if rules_only else _scorer(model)
+    return Checker(config, clock=time.perf_counter, scorer=scorer)
 
 
 def tell_tiers(checker: Checker, rules_only: bool) -> None:
@@ -29,11 +36,17 @@ def tell_tiers(checker: Checker, rules_only: bool) -> None:
         )
 
 
-def _scorer() -> Scorer | None:
-    """The scorer that is installed, None where a part of it is missing."""
+def _scorer(model: str | None) -> Scorer | None:
     try:
-        factory = getattr(importlib.import_module(MODULE), FACTORY, None)
-        found: Scorer | None = None if factory is None else factory()
-    except ImportError:
-        return None
+        found: Scorer = getattr(importlib.import_module(MODULE), FACTORY)(model or OWN)
+    except (ImportError, AttributeError, AccordantError) as error:
+        if model is None and (not isinstance(error, AccordantError) or error.code == "missing_extra"):
+            return None
+        if isinstance(error, AccordantError):
+            raise
+        raise AccordantError(
+            f"--model {model} needs an extra that is not installed",
+            code="missing_extra",
+            hint='pip install "accordant[semantic]"',
+        ) from error
     return found
