@@ -17,6 +17,7 @@ __all__ = [
     "FINDINGS_SETTLED_KEPT",
     "FINDINGS_STORED_MAX",
     "FINDING_PAIRS_MAX",
+    "HEAD_ROWS",
     "HEALTH_REQUEST_BYTES_MAX",
     "HEALTH_REQUEST_S",
     "JUDGED_PAIRS_MAX",
@@ -33,9 +34,12 @@ __all__ = [
     "NEIGHBOUR_COSINE_MIN",
     "NEIGHBOUR_PLACES_MAX",
     "NEIGHBOUR_SLICE_ROWS",
+    "NLI_BATCH_PAIRS",
+    "NLI_SCORES_MAX",
     "PASS_RETRY_S",
     "PIECES_MAX",
     "PUBLISH_ATTEMPTS",
+    "READ_TEXTS_MAX",
     "SCORED_PAIRS_MAX",
     "SCORE_BATCH_PAIRS",
     "WATCH_RETRY_S_MAX",
@@ -77,6 +81,18 @@ ENCODED_PIECES_MAX: Final = 400_000
 
 ENCODER_TILE: Final = 512
 """Word pieces that go through a layer together: its inner matrix (3 MB) stays near the processor. More are split."""
+
+HEAD_ROWS: Final = 2_048
+"""Word pieces, padding included, that go through the head together (its widest matrix: 4 MB). More are split."""
+
+READ_TEXTS_MAX: Final = 20_000
+"""Texts whose words are kept as the head's flags read them: every claim of a document. Beyond: begun anew, and read again."""
+
+NLI_BATCH_PAIRS: Final = 32
+"""Pairs that go through a cross-encoder together: more only need more memory on a processor. No end is reached."""
+
+NLI_SCORES_MAX: Final = 100_000
+"""Answers of a cross-encoder that are kept (30 MB): as many pairs as one pass scores. Beyond: begun anew, and asked again."""
 
 FINDINGS_STORED_MAX: Final = 150
 """Open findings kept in the document: opening them all and closing as many others fits one transaction, so that a report lands
