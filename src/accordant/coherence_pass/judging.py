@@ -19,8 +19,8 @@ from accordant.coherence_pass.rules import Mismatch, judge
 from accordant.coherence_pass.tier_one import clash, tier_one_doubts
 from accordant.coherence_pass.verdicts import Scorer
 from accordant.types.coherence_limits import (
+    INDEXED_NEAR_MAX,
     NEIGHBOUR_PLACES_MAX,
-    NEIGHBOURS_MAX,
     SCORE_BATCH_PAIRS,
     SCORED_PAIRS_MAX,
 )
@@ -117,7 +117,7 @@ class Judging:
         chosen: set[Pair] = set()
         for n in order:
             a, b = indexed[n]
-            if texts[n][0] != texts[n][1] and min(taken[a], taken[b]) < NEIGHBOURS_MAX:
+            if texts[n][0] != texts[n][1] and min(taken[a], taken[b]) < INDEXED_NEAR_MAX:
                 taken[a] += 1
                 taken[b] += 1
                 chosen.add((a, b))

@@ -20,6 +20,7 @@ __all__ = [
     "HEAD_ROWS",
     "HEALTH_REQUEST_BYTES_MAX",
     "HEALTH_REQUEST_S",
+    "INDEXED_NEAR_MAX",
     "JUDGED_PAIRS_MAX",
     "JUDGE_ANSWER_BYTES_MAX",
     "JUDGE_BACKOFF_MAX_S",
@@ -46,8 +47,12 @@ __all__ = [
 ]
 
 NEIGHBOURS_MAX: Final = 8
-"""Nearest statements that a scorer is asked about, for each statement, and as many again that share a rare word: 370 pairs for
-100 statements of real notes. Beyond: not scored; the rules still judge every pair of the index."""
+"""Nearest statements that a scorer is asked about, for each statement: 370 pairs for 100 statements of real notes. Beyond: not
+scored; the rules still judge every pair of the index."""
+
+INDEXED_NEAR_MAX: Final = 4
+"""Of the statements that share a rare word, the most alike that a scorer is asked about beside them, whatever their cosine: 3 more
+pairs for each statement of technical prose. Beyond: not scored; the rules judge them."""
 
 NEIGHBOUR_COSINE_MIN: Final = 0.4
 """Statements less alike than this are about different things: contradictions lie near 0.78. Below: no neighbours."""
