@@ -51,8 +51,8 @@ NEIGHBOURS_MAX: Final = 8
 scored; the rules still judge every pair of the index."""
 
 INDEXED_NEAR_MAX: Final = 4
-"""Of the statements that share a rare word, the most alike that a scorer is asked about beside them, whatever their cosine: up to 3
-more pairs for each statement of technical prose. Beyond: not scored; the rules judge them."""
+"""Of the statements that share a rare word, the most alike that a scorer is asked about beside them, whatever their cosine: up
+to 3 more pairs for each statement of technical prose. Beyond: not scored; the rules judge them."""
 
 NEIGHBOUR_COSINE_MIN: Final = 0.4
 """Statements less alike than this are about different things: contradictions lie near 0.78. Below: no neighbours."""
