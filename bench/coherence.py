@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import resource
 import subprocess
@@ -54,7 +55,8 @@ def statements(count: int, seed: int = 5) -> list[Passage]:
 
 
 def scorer() -> Scorer | None:
-    """The scorer of the extra, None where it is not installed."""
+    """The scorer of the extra, None where it is not installed; with one thread, as `accordant check` runs it."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from accordant import semantic
 
