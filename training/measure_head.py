@@ -49,7 +49,8 @@ def agents(model: OwnModel, data: Path) -> None:
 def near(model: OwnModel, path: Path) -> tuple[int, list[tuple[str, str]]]:
     """The statements of a Markdown file, counted, and their near pairs."""
     passages = passages_of_markdown(path.read_text(encoding="utf-8"), region=path.stem)
-    texts = [claim.text for claim in claims_of(passages).claims]
+    claims = claims_of(passages).claims
+    texts = [claim.text for claim in claims if claim.fact is None]  # two keyed facts are left to the rules
     alike = model.embed(texts) @ model.embed(texts).T
     np.fill_diagonal(alike, -1)
     pairs = {

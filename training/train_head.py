@@ -3,8 +3,8 @@
     pip install -r training/requirements.txt
     PYTHONPATH=src python training/train_head.py --data FOLDER --out src/accordant/semantic/head.npz
 
-FOLDER holds `nli/*.jsonl` and `summedits/*.json`, as docs/MODEL-CARD.md names them. Two cores need about a quarter of an
-hour: a third of it reads the texts with MiniLM, which `--cache FILE` keeps for the next time.
+FOLDER holds `nli/*.jsonl` and `summedits/*.json`, as docs/MODEL-CARD.md names them. One busy core needs about a quarter of an
+hour: a sixth of it reads the texts with MiniLM, which `--cache FILE` keeps for the next time.
 """
 
 from __future__ import annotations

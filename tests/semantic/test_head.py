@@ -19,8 +19,8 @@ CONTRADICTIONS = [
     ("The exporter is written in Rust.", "The exporter is a Go program."),
     ("Nadia owns the search index.", "The owner of the search index is Viktor."),
     ("The importer retries failed uploads.", "Failed uploads are never retried by the importer."),
-    ("The beta is open to everybody.", "The beta is private: only members can see it."),
-    ("The migration begins on 3 May.", "The start of the migration is planned for 19 May."),
+    ("The beta is public.", "The beta is private: only members can see it."),
+    ("The migration begins on 3 May.", "The start of the migration is planned for 17 June."),
     ("All shards have a replica.", "Two of the shards have no replica."),
 ]
 COMPATIBLE = [

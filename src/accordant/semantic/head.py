@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD_SHA256", "Head", "HeadSide", "head_bytes"]
 
-HEAD_SHA256: Final = "0495bb813ab20ab884686411aab24192fe2b17bc630e864af83275afb7ae25d2"
+HEAD_SHA256: Final = "550af9179244e716d397a3466da94f74d737093ea75c45a4fd1a645d3dfe0ef0"
 """The checksum of the weights that this code was released with."""
 
 _HEADS: Final = 4
