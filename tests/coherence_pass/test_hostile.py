@@ -33,6 +33,9 @@ _HUGE_MARKDOWN = {
     "headings": "#" + " " * 500_000 + "x" + " #" * 200_000 + "y",
     "nested items": "\n".join(" " * (n % 400) + "- a:" for n in range(10_000)),
     "backticks": "`" * 1_000_000,
+    "bars": "|" * 1_000_000,
+    "a wide table": "|a" * 200_000 + "\n" + "|-" * 200_000 + "\n" + "|b" * 100_000,
+    "a long table": "| a | b |\n|---|---|\n" + "| x | y |\n" * 50_000,
 }
 
 
@@ -105,3 +108,36 @@ def test_an_object_with_too_many_fields_is_told() -> None:
     text = "{" + ",".join(f'"k{n}": {n}' for n in range(CLAIMS_MAX + 5)) + "}"
     report = Checker().run([Passage("m", "m/k", text, ("a",), 1, is_prose=False)], document_id="d", version=1)
     assert (report.n_claims, report.truncated) == (CLAIMS_MAX, True)
+
+
+def test_a_table_with_too_many_rows_is_told() -> None:
+    """More rows than a document may have claims are read up to the bound, and the report says so."""
+    text = "| a | b |\n|---|---|\n" + "".join(f"| r{n} | {n} |\n" for n in range(CLAIMS_MAX + 5))
+    report = Checker().run(passages_of_markdown(text, region="d"), document_id="d", version=1)
+    assert (report.n_claims, report.truncated) == (CLAIMS_MAX, True)
+
+
+_FOREIGN = (
+    ("Der Dienst lauscht auf Port 8080.", "Die Kosten sind nicht gestiegen, sie fielen um 3 Prozent."),
+    ("Le service écoute sur le port 8080.", "Le service n'écoute jamais sur le port 9090, sauf le lundi."),
+    ("服务监听端口 8080。", "服务不监听端口 9090。"),
+    ("الخدمة تستمع على المنفذ 8080.", "الخدمة لا تستمع على المنفذ."),
+    ("サービスはポート8080で待ち受けます。", "サービスはポート9090で待ち受けません。"),
+    ("\u202eno\u202c \u0000\u0001\ufeff", "e\u0301" * 400 + " \U0001f600" * 200),
+)
+
+
+@pytest.mark.parametrize("texts", _FOREIGN)
+def test_other_languages_are_no_crash(texts: tuple[str, str]) -> None:
+    """Text that the rules cannot read gives a report, the same from either side, and nothing definite."""
+    assert check(*texts).coherent
+    assert check(*reversed(texts)).coherent
+
+
+@pytest.mark.parametrize(
+    "part", ["a is ", "the owner of ", "no ", "and not ", "A owns ", "if ", "12:30 ", "1-2 ", "un", "only "]
+)
+def test_a_statement_of_one_part_repeated_ends(part: str) -> None:
+    """The longest statement that is read, made of one part that some rule looks for, costs no more than another."""
+    text = (part * 1_000)[:990].strip() + "."
+    assert check(text, text.replace("a", "b") + " 7").n_claims <= 4
