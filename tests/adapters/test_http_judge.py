@@ -216,8 +216,10 @@ def test_a_slow_or_dripping_service_costs_its_time_and_no_more() -> None:
     for play in (drip, silent):
         gone.clear()
         with service(play) as seen:
-            assert judge_at(seen, timeout_s=0.2, run_s=0.5).judge([pair()]) == [Verdict.UNSURE]
-            gone.set()
+            try:
+                assert judge_at(seen, timeout_s=0.2, run_s=0.5).judge([pair()]) == [Verdict.UNSURE]
+            finally:
+                gone.set()
 
 
 def test_a_huge_answer_is_not_read() -> None:

@@ -12,7 +12,7 @@ from accordant.coherence_pass.verdicts import Verdict
 from accordant.types.coherence_limits import JUDGED_PAIRS_MAX
 from word_scorer import WordScorer
 
-from .support import entry
+from .support import check, entry
 
 DOUBTFUL = "The service has 3 replicas.", "The production service has 5 replicas."
 PROVEN = "Churn in Q3 was 4.1%.", "Churn in Q3 was 6.3%."
@@ -60,7 +60,7 @@ def test_every_other_verdict_drops_the_pair(verdict: Verdict) -> None:
 def test_unsure_changes_nothing() -> None:
     """A judge that cannot tell leaves the finding as it was."""
     found = report(Fixed(Verdict.UNSURE), *DOUBTFUL)
-    assert [one.tier for one in found.possible] == ["rule"]
+    assert found.possible == check(*DOUBTFUL).possible != []
 
 
 def test_what_a_rule_proved_is_not_asked() -> None:

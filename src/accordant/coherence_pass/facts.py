@@ -101,7 +101,7 @@ def facts_of_table(text: str) -> Found | None:
         at += len(line) + 1
     names = Counter(row[0][0].casefold() for row in rows if row)
     facts = [
-        Fact(row[0][0], header, value, start, start + len(value), True, lines[0])
+        Fact(row[0][0], header, value, start, start + len(value), True, "|".join(headers))
         for row in rows
         if row and row[0][0] and names[row[0][0].casefold()] == 1 and len(row) <= _COLUMNS_MAX
         for header, (value, start) in zip(headers[1:], row[1:], strict=False)

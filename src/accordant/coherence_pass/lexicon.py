@@ -19,7 +19,7 @@ FUNCTION_WORDS: Final = _set(
     "is are was were be been being am 's do does did doing done has have had having will would shall should can "
     "could may might must need needs ought let lets each every all any own same still now currently today "
     "presently already however therefore thus hence indeed exactly precisely actually e.g i.e etc again ever "
-    "always approximately roughly circa nearly almost"
+    "always approximately roughly circa nearly almost definitely really truly simply clearly certainly absolutely"
 )
 """Words that never make two statements different. Negators, conditions and relations are not among them."""
 

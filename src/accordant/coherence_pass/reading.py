@@ -45,7 +45,8 @@ class Reading:
     `is_inverted`: "by" or "there" moved the subject; `is_comparison`: it has a "than".
     `is_event`: it tells of an act that can be done again.
     `quantifier`: "all" or "none" when it speaks of every one, "only" or "any" of who may, else "". `predicate`: the stems from
-    the first verb on. `assignment`: whom or what it names for something that has one.
+    the first verb on. `denies_condition`: a denial stands in an if-clause, not in what is claimed.
+    `assignment`: whom or what it names for something that has one.
     `attributive`: polar words that stand before the verb, and so tell which thing is meant ("public keys are ...").
     """
 
@@ -64,6 +65,7 @@ class Reading:
     is_event: bool
     attributive: frozenset[str]
     quantifier: str = ""
+    denies_condition: bool = False
     predicate: tuple[str, ...] = ()
     assignment: Assignment | None = None
 
@@ -97,6 +99,7 @@ class _Reader:
         self._taken = taken
         self._is_literal = is_literal
         self._has_duration = False
+        self._denies_condition = False
 
     def reading(self, text: str, numbers: tuple[Quantity, ...], dates: tuple[Moment, ...]) -> Reading:
         order: list[str] = []
@@ -139,6 +142,7 @@ class _Reader:
             not lexicon.EVENTS.isdisjoint(plain_words),
             frozenset(attributive),
             _quantifier(plain_words),
+            self._denies_condition,
             tuple(stem for start, stem in placed if verb is not None and start > verb),
             assignment_in(text),
         )
@@ -149,7 +153,7 @@ class _Reader:
             return f"author {self._author}", 0
         if token.start in self._labels:
             return self._labels[token.start], 0
-        if word in _EMPTY:
+        if word in _EMPTY or word.endswith("n't") or word.removesuffix("'s") in lexicon.PRONOUN_SUBJECTS:
             return "", 0
         if word in _RELATIONS and self._leads_to_value(token, text):
             return "", 0
@@ -179,6 +183,7 @@ class _Reader:
                 inside = True
                 stems.add("if")
             elif inside:
+                self._denies_condition |= token.word in _DENIALS or token.word.endswith("n't")
                 stems.add(self._content(token, text)[0])
             previous_end = token.end
         return frozenset(stems - {""})

@@ -35,6 +35,7 @@ _CONFIDENCE_POSSIBLE: Final = 0.4
 _DATABLE: Final = stems_of(lexicon.DATABLE)
 _CHANGING: Final = stems_of(lexicon.CHANGING)
 _NAME_WORDS_MAX: Final = 3
+_BARE_CONDITION: Final = 2  # the "if" itself, and one word
 _MORE_WORDS_MAX: Final = 3
 _THIN: Final = stems_of(lexicon.THIN)
 _BEFORE: Final = canonical_stem("before")[0]
@@ -211,7 +212,7 @@ def _polarity(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
         own.append("said of different times")
     if alignment.is_reordered and left.is_inverted == right.is_inverted and (denied or left.is_comparison):
         own.append("the words stand in another order")
-    if left.conditions or right.conditions:
+    if (left.conditions or right.conditions) and not _same_condition(left, right, opposed):
         own.append("only under a condition")
     if (" must " in a.text) != (" must " in b.text):
         own.append("one says what must be")
@@ -227,6 +228,13 @@ def _polarity(a: Claim, b: Claim, alignment: Alignment) -> Mismatch | None:
     return Mismatch(
         "negation", "one denies what the other states", _sides(a, b), "polarity", "polarity", (*doubts, *own)
     )
+
+
+def _same_condition(left: Reading, right: Reading, opposed: list[str]) -> bool:
+    """Whether both hold under one condition that says something, and the difference is not in the condition itself."""
+    if left.conditions != right.conditions or left.denies_condition or right.denies_condition:
+        return False
+    return len(left.conditions) > _BARE_CONDITION and left.conditions.isdisjoint(opposed)
 
 
 def _denies_whole(left: Reading, right: Reading) -> bool:
