@@ -240,6 +240,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", help="only these sets (agentdoc, generated, summedits, or names of nli)")
     parser.add_argument("--texts", type=Path, nargs="*", default=[], help="further folders of clean Markdown")
     parser.add_argument("--scorer", help="tier 1 as module:function, called without arguments (default: rules alone)")
+    parser.add_argument("--clean", nargs="*", help="only these sources of clean prose (none: leave them out)")
     parser.add_argument("--errors", type=Path, help="write every error as a line of JSON to this file")
     args = parser.parse_args()
     module, _, name = (args.scorer or "").partition(":")
@@ -252,7 +253,10 @@ def main() -> None:
     by_set, by_kind = quality.pairs(wanted[:: 20 if args.quick else 1])
     report("coherence_quality: labelled pairs", by_set)
     report("coherence_quality: labelled pairs by kind", by_kind)
-    report("coherence_quality: clean prose", quality.clean(clean_sources(count, args.texts)))
+    sources = clean_sources(count, args.texts)
+    chosen = {name: texts for name, texts in sources.items() if args.clean is None or name in args.clean}
+    if chosen:
+        report("coherence_quality: clean prose", quality.clean(chosen))
     report(
         "coherence_quality: planted",
         quality.documents(p for p in wanted if p.dataset.startswith(("agentdoc", "generated"))),
