@@ -23,6 +23,21 @@ def test_clean_prose_raises_no_alarm() -> None:
     assert len(report.possible) <= 3
 
 
+def test_things_that_are_numbered_are_different_things() -> None:
+    """Papers, pages, trials and notes that bear a number in their name do not contradict each other by it."""
+    for text in (
+        "Paper {} describes the pilot.",
+        "Paper {0} describes pilot number {0}.",
+        "Page {} names a competitor.",
+        "Trial {} ended well.",
+        "Entry {} was written by the crew.",
+        "Survey {} asks for churn.",
+    ):
+        passages = [Passage("log", f"log/{n}", text.format(n), ("docs",), n, ref=str(n)) for n in range(1, 9)]
+        report = Checker().run(passages, document_id="numbered", version=9)
+        assert report.coherent, (text, report.contradictions[0].detail)
+
+
 def test_a_slip_in_clean_prose_is_found() -> None:
     """The same prose with one false sentence added by another agent gives that one finding."""
     text = (_HERE / "clean_prose.md").read_text(encoding="utf-8")

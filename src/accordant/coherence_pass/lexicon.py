@@ -257,7 +257,8 @@ LABELS: Final = _set(
     "version v python node java iso rfc http https ipv issue pr ticket section step phase figure table chapter "
     "page line item release sprint tier level stage round part option case rule invariant request bug task test "
     "milestone appendix error code exit utf sha web type group class team grade priority p layer iteration day "
-    "week build commit epoch attempt"
+    "week build commit epoch attempt paper number entry sample experiment trial study survey interview participant "
+    "respondent slide memo document chunk batch note observation"
 )
 """Words before a number that make it a name ("phase 2", "HTTP 404"), not a measure."""
 
