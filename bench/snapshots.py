@@ -125,7 +125,7 @@ async def over_the_wire(count: int) -> Row:
             await page.draft.append("a" * 1_000_000)
             await page.draft.read()
             known = percentile(await latencies(page.draft.read, count), 0.5)
-            whole = percentile(await latencies(lambda: page.draft.read(cached=False), count), 0.5)
+            whole = percentile(await latencies(lambda: page.draft.read(cached=False), count // 20), 0.5)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
     return {"1 MB again over a websocket": "p50 ms", "version confirmed": known * 1e3, "sent whole": whole * 1e3}
