@@ -7,7 +7,7 @@ the readings a write was derived from, all of which must still be current (I5).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
 from accordant.document.batch import in_batch
@@ -15,7 +15,7 @@ from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import CURRENT, Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of
+from accordant.types.readings import CURRENT, Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of, mark_of
 from accordant.types.refs import Ref
 from accordant.types.regions import Kind, RegionSpec
 
@@ -323,7 +323,9 @@ class Log(_MergeFace, Generic[T]):
         rows, marks, token = answer.entries or (), answer.marks or {}, answer.token
         items = zip(value, rows, strict=False)
         if marks:
-            entries = tuple(LogItem(Ref(ref), item, v, by, at, *_mark(marks, ref)) for item, (ref, v, by, at) in items)
+            entries = tuple(
+                LogItem(Ref(ref), item, v, by, at, *mark_of(marks, ref)) for item, (ref, v, by, at) in items
+            )
         else:
             entries = tuple(LogItem(Ref(ref), item, v, by, at) for item, (ref, v, by, at) in items)
         return LogReading(value, token.version, token, answer.path, answer.by, answer.at, entries, marks=marks)
@@ -358,11 +360,6 @@ class Log(_MergeFace, Generic[T]):
         write = self._write("compact", None, reading.token, items=dumped)
         committed = await self._merge(write, why, ())
         return [Ref(ref) for ref in committed.refs[0]]
-
-
-def _mark(marks: Mapping[str, tuple[str, str | None]], ref: str) -> tuple[str, str | None]:
-    """What became of an item; one without a mark of its own has that of the entry that brought it."""
-    return marks.get(ref) or marks.get(ref.rpartition(".")[0]) or (CURRENT, None)
 
 
 class UnionSet(_MergeFace, Generic[T]):

@@ -7,13 +7,14 @@ share, what a small one does not need goes to the others; of logs the newest ite
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from accordant.types.errors import Invalid
 from accordant.types.memory_limits import RENDER_CHARS_MIN
 from accordant.types.namespaces import DocumentKey
+from accordant.types.readings import CURRENT, Marks, mark_of
 from accordant.types.regions import COHERENCE, Kind
 from accordant.types.snapshots import Cut, RegionCut
 
@@ -109,19 +110,19 @@ def _section(name: str, region: RegionCut) -> _Section:
     return _Section(heading, [f"- {_shown(item)}" for item in value], "first")
 
 
-def _log_lines(region: RegionCut, marks: Mapping[str, tuple[str, str | None]]) -> list[str]:
+def _log_lines(region: RegionCut, marks: Marks) -> list[str]:
     lines = []
     for (ref, version, by, _), value in zip(region.rows or (), region.value(), strict=False):
-        status, because = marks.get(ref) or marks.get(ref.rpartition(".")[0]) or ("", None)
+        status, because = mark_of(marks, ref)
         if status in _GONE:
             lines.append(f"- [{ref}] {status}{_because(because)}")
         else:
-            note = f"; SUSPECT{_because(because)}" if status else ""
+            note = "" if status == CURRENT else f"; SUSPECT{_because(because)}"
             lines.append(f"- [{ref}] {_shown(value)} ({by}, v{version}{note})")
     return lines
 
 
-def _field_lines(name: str, region: RegionCut, marks: Mapping[str, tuple[str, str | None]]) -> list[str]:
+def _field_lines(name: str, region: RegionCut, marks: Marks) -> list[str]:
     lines = []
     for key, one in region.fields.items():
         path = name if key is None else f"{name}/{key}"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from accordant.document.port import EventSource, HistoryQuery, Port, PresencePort
+from accordant.document.forwarding import ForwardingPort
+from accordant.document.port import HistoryQuery, Port
 from accordant.document.rendering import render
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import Denied, Invalid, NoAuthority
-from accordant.types.events import EventQuery
 from accordant.types.namespaces import DocumentKey
-from accordant.types.past import Recall
 from accordant.types.provenance import WHOLE
 from accordant.types.readings import Basis, Reading
-from accordant.types.regions import COHERENCE, Kind, Schema
+from accordant.types.regions import COHERENCE, Kind
 from accordant.types.snapshots import Cut
 
 if TYPE_CHECKING:
@@ -114,22 +113,12 @@ def cut_of(snapshot: Snapshot[Any]) -> Cut:
     return snapshot._cut
 
 
-class SnapshotPort:
+class SnapshotPort(ForwardingPort):
     """Answers reads from a cut; everything else is the document's."""
 
     def __init__(self, port: Port, cut: Cut) -> None:
-        self._port = port
+        super().__init__(port)
         self._cut = cut
-
-    @property
-    def key(self) -> DocumentKey:
-        """Which document."""
-        return self._port.key
-
-    @property
-    def agent(self) -> str:
-        """Who took it."""
-        return self._port.agent
 
     @property
     def generation(self) -> int:
@@ -142,16 +131,6 @@ class SnapshotPort:
         return self._cut.version
 
     @property
-    def schema(self) -> Schema:
-        """The regions."""
-        return self._port.schema
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the authority can be asked now; nothing here asks it."""
-        return self._port.is_connected
-
-    @property
     def pending(self) -> int:
         """Nothing is written here."""
         return 0
@@ -161,18 +140,9 @@ class SnapshotPort:
         """Nothing is written here."""
         return ()
 
-    @property
-    def presence(self) -> PresencePort:
-        """Who is here now."""
-        return self._port.presence
-
     async def synced(self, timeout_s: float | None = None) -> int:
         """Nothing waits."""
         return self.version
-
-    def new_op_id(self) -> str:
-        """A fresh id."""
-        return self._port.new_op_id()
 
     async def ask(self, question: Question) -> ReadAnswer:
         """From the cut, at once."""
@@ -200,30 +170,11 @@ class SnapshotPort:
     async def history(self, query: HistoryQuery) -> Sequence[Entry]:
         """The log up to this version."""
         before = self.version + 1 if query.before is None else min(query.before, self.version + 1)
-        return await self._port.history(HistoryQuery(**{**_conditions(query), "before": before}))
-
-    async def outline(self) -> Mapping[str, Any]:
-        """The document's, as it is now."""
-        return await self._port.outline()
+        return await self._port.history(replace(query, before=before))
 
     async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
         """Itself."""
         return self._cut if regions is None and at is None else await self._port.cut(regions, at)
 
-    async def recall(self, query: Recall) -> Mapping[str, Any]:
-        """The document's past, later versions than this one included."""
-        return await self._port.recall(query)
-
-    def events(self, query: EventQuery) -> EventSource:
-        """What happens after it."""
-        return self._port.events(query)
-
     async def end_batch(self, batch: str, why: str | None = None) -> None:
         """Nothing is written here."""
-
-    async def close(self) -> None:
-        """It holds nothing."""
-
-
-def _conditions(query: HistoryQuery) -> dict[str, Any]:
-    return {name: getattr(query, name) for name in query.__dataclass_fields__}

@@ -116,7 +116,7 @@ class Answers:
         default = spec.rules.default
         value = field.value if field.is_set else (None if default is None else spec.dump(default))
         claim = field.claim
-        held = None if claim is None else {"by": claim.agent, "until": claim.until, "fence": claim.fence}
+        held = None if claim is None else claim.shown()
         mark = self._state.marks.of(Ref(f"{path}@{field.version}"))
         marks = None if mark is None else {f"{path}@{field.version}": (mark.status, mark.because)}
         return ReadAnswer(value, self.token(field.version), path, field.by, field.at, None, held, marks)

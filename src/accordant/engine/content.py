@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from accordant.engine.update import ANY, STRING, Struct, decode_update
+from accordant.engine.update import ANY, STRING, Struct, decode_own
 from accordant.types.entries import Entry, OpRecord
 from accordant.types.errors import WireError
 from accordant.types.refs import Ref
@@ -44,7 +44,7 @@ def structs_of(entry: Entry) -> list[Struct]:
     if entry.update is None:
         return []
     try:
-        update = decode_update(entry.update, len(entry.update), is_own=True)
+        update = decode_own(entry.update)
     except WireError:
         return []
     return [struct for _, section in sorted(update.structs.items()) for struct in section]

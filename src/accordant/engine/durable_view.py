@@ -59,7 +59,7 @@ class DurableView:
 
     def touch_regions(self, regions: Iterable[str], offset: int) -> None:
         """A peer's update is about to be applied to these regions."""
-        for region in regions:
+        for region in regions if self._cuts else ():
             if region in self._cuts:
                 self._touch_region(region, offset)
 
@@ -205,6 +205,6 @@ def _one_field(state: DocumentState, name: str, field: Field) -> RegionCut:
 
 def _field_cut(field: Field) -> FieldCut:
     claim = field.claim
-    held = None if claim is None else {"by": claim.agent, "until": claim.until, "fence": claim.fence}
+    held = None if claim is None else claim.shown()
     value = json.dumps(field.value, ensure_ascii=False, separators=(",", ":")) if field.is_set else None
     return FieldCut(value, field.version, field.by, field.at, held)

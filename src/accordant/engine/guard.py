@@ -39,6 +39,14 @@ class ClaimState:
     until: int
     fence: int
 
+    def to_list(self) -> list[Any]:
+        """As an operation's detail and a store keep it: what `claim_from` reads."""
+        return [self.agent, self.generation, self.until, self.fence]
+
+    def shown(self) -> dict[str, Any]:
+        """As readers see it."""
+        return {"by": self.agent, "until": self.until, "fence": self.fence}
+
 
 def claim_from(row: Sequence[Any] | None, version: int) -> ClaimState | None:
     """The claim in an operation's detail, [agent, generation, until, fence]; a new one is fenced by its own version."""
@@ -102,7 +110,7 @@ def judge(write: Write, field: Field, reader: Reader) -> Mapping[str, Any]:
     held = field.holder(reader.now, reader.lives)
     detail: dict[str, Any] = {"value": write.args.get("value"), "is_set": write.op == "commit"}
     if write.op == "commit" and held is not None:
-        detail["claim"] = [held.agent, held.generation, held.until, held.fence]
+        detail["claim"] = held.to_list()
     return detail
 
 

@@ -35,7 +35,7 @@ def visible_guarded(field: Field) -> dict[str, Any]:
     """A field as its entry in the root map shows it."""
     shown: dict[str, Any] = {"value": field.value, "version": field.version, "by": field.by, "at": field.at}
     if field.claim is not None:
-        shown["claim"] = {"by": field.claim.agent, "until": field.claim.until, "fence": field.claim.fence}
+        shown["claim"] = field.claim.shown()
     return shown
 
 
@@ -48,6 +48,6 @@ def row(state: DocumentState, op: OpRecord, entry: Entry) -> FieldWrite:
         canonical_json(field.value) if field.is_set else None,
         entry.actor,
         entry.at,
-        None if claim is None else canonical_json([claim.agent, claim.generation, claim.until, claim.fence]),
+        None if claim is None else canonical_json(claim.to_list()),
         None if field.version == entry.offset else field.version,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from accordant.engine.crdt import Replica
 from accordant.engine.ledger import Ledger
-from accordant.engine.update import ANY, DELETED, GC, STRING, Struct, decode_update, encode_update
+from accordant.engine.update import ANY, DELETED, GC, STRING, Struct, decode_own, encode_update
 
 __all__ = ["BASE", "FIRST", "item_ids", "unit_versions"]
 
@@ -59,7 +59,7 @@ def item_ids(replica: Replica, ledger: Ledger, region: str) -> list[tuple[int, i
 def _render(replica: Replica, ledger: Ledger, region: str, shown: Callable[[Struct], Struct]) -> Replica:
     """The document again, with the region's content replaced and everything outside it collected."""
     whole = replica.encode()
-    update = decode_update(whole, len(whole), is_own=True)
+    update = decode_own(whole)
     root = ledger.roots[region]
     structs: dict[int, list[Struct]] = {}
     for client, section in update.structs.items():

@@ -224,5 +224,5 @@ class Retracting:
 def _kept(now: Field) -> dict[str, Any]:
     """A field as it is, for an entry that gives it a new version."""
     claim = now.claim
-    held = None if claim is None else [claim.agent, claim.generation, claim.until, claim.fence]
+    held = None if claim is None else claim.to_list()
     return {"value": now.value, "is_set": now.is_set} | ({} if held is None else {"claim": held})

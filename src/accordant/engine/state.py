@@ -330,7 +330,7 @@ def count(entries: Mapping[str, Any]) -> int:
 
 def _field_to_json(field: Field) -> list[Any]:
     claim = field.claim
-    held = None if claim is None else [claim.agent, claim.generation, claim.until, claim.fence]
+    held = None if claim is None else claim.to_list()
     return [field.value, field.version, field.by, field.at, field.is_set, held, field.lost]
 
 

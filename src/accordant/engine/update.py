@@ -66,6 +66,7 @@ __all__ = [
     "Struct",
     "Update",
     "decode_delete_set",
+    "decode_own",
     "decode_update",
     "encode_delete_set",
     "encode_state_vector",
@@ -79,6 +80,11 @@ _HAS_ORIGIN: Final = 0x80
 _HAS_RIGHT: Final = 0x40
 _HAS_KEY: Final = 0x20
 _LENGTH_ONLY: Final = (GC, SKIP)
+
+
+def decode_own(data: bytes) -> Update:
+    """What the document itself once emitted, as long as it is; raises `WireError`."""
+    return decode_update(data, len(data), is_own=True)
 
 
 def decode_update(data: bytes, bytes_max: int = UPDATE_BYTES_MAX, is_own: bool = False) -> Update:

@@ -12,7 +12,7 @@ from typing import Any
 from accordant.types.errors import AccordantError, Invalid
 from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
 from accordant.types.memory_limits import BATCH_NAME_CHARS_MAX
-from accordant.types.readings import Basis, Token
+from accordant.types.readings import Basis, Marks, Token
 from accordant.types.regions import OPERATIONS, Kind
 from accordant.types.values import is_text
 
@@ -177,7 +177,7 @@ class ReadAnswer:
     at: int | None = None
     entries: tuple[tuple[Any, ...], ...] | None = None
     claim: Mapping[str, Any] | None = None
-    marks: Mapping[str, tuple[str, str | None]] | None = None
+    marks: Marks | None = None
     is_unchanged: bool = False
 
 

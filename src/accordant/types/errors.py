@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 __all__ = [
+    "SESSION_ENDED",
     "AccordantError",
     "Conflict",
     "Denied",
@@ -36,6 +37,9 @@ __all__ = [
     "StoreError",
     "WireError",
 ]
+
+SESSION_ENDED = "this session has ended: its generation was fenced, replaced, closed or ran out"
+"""Why a `Fenced` session is refused, whoever says so."""
 
 
 class AccordantError(Exception):

@@ -9,12 +9,34 @@ from typing import Any, Generic, TypeVar
 from accordant.types.errors import Invalid
 from accordant.types.refs import Ref
 
-__all__ = ["CURRENT", "SUSPECT", "Basis", "Claim", "LogItem", "LogReading", "Reading", "Token", "bases_of", "basis_of"]
+__all__ = [
+    "CURRENT",
+    "SUSPECT",
+    "Basis",
+    "Claim",
+    "LogItem",
+    "LogReading",
+    "Marks",
+    "Reading",
+    "Token",
+    "bases_of",
+    "basis_of",
+    "mark_of",
+]
 
 CURRENT = "current"
 SUSPECT = "suspect"
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - the item type of a log
+
+
+Marks = Mapping[str, tuple[str, str | None]]
+"""What became of refs: (status, because) each."""
+
+
+def mark_of(marks: Marks, ref: str) -> tuple[str, str | None]:
+    """What became of an item; one without a mark of its own has that of the entry that brought it."""
+    return marks.get(ref) or marks.get(ref.rpartition(".")[0]) or (CURRENT, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,7 @@ class Reading(Generic[T]):
     at: int | None = None
     status: str = field(default=CURRENT, kw_only=True)
     because: str | None = field(default=None, kw_only=True)
-    marks: Mapping[str, tuple[str, str | None]] = field(default_factory=dict, kw_only=True)
+    marks: Marks = field(default_factory=dict, kw_only=True)
 
     @property
     def ref(self) -> Ref:

@@ -13,13 +13,12 @@ from typing import Any
 
 from accordant.types.commands import Question, ReadAnswer
 from accordant.types.errors import Invalid
-from accordant.types.readings import Token
+from accordant.types.readings import Marks, Token
 from accordant.types.refs import Ref
 from accordant.types.regions import Kind, RegionSpec
 
 __all__ = ["Cut", "FieldCut", "RegionCut"]
 
-Marks = Mapping[str, tuple[str, str | None]]
 _PLAIN = (Kind.TEXT, Kind.XML, Kind.COUNTER)
 
 

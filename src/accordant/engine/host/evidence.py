@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from accordant.engine.remains import Remains
 from accordant.engine.stores.contract import AuditQuery, Store
-from accordant.engine.structs import Update
-from accordant.engine.update import decode_update
+from accordant.engine.update import decode_own
 from accordant.types.entries import Entry, EntryKind
 from accordant.types.memory_limits import EVIDENCE_ENTRIES_MAX, EVIDENCE_PAGE, SUSPECTS_MAX
 from accordant.types.provenance import WHOLE, Evidence, bases, brought, covers, outputs
@@ -132,18 +131,14 @@ class _Search:
         entry = await _entry(self.store, self.key, ref.version)
         if entry is None or entry.update is None:
             return None
-        remains = Remains(_decoded(entry.update))
+        remains = Remains(decode_own(entry.update))
         after, seen = ref.version, 0
         while seen < EVIDENCE_ENTRIES_MAX:
             page = await self._page(AuditQuery(self.key, ref.path, after=after))
             for one in page:
-                if one.update is not None and remains.take(_decoded(one.update)):
+                if one.update is not None and remains.take(decode_own(one.update)):
                     return one.offset
             if len(page) < EVIDENCE_PAGE:
                 break
             after, seen = page[-1].offset, seen + len(page)
         return None
-
-
-def _decoded(update: bytes) -> Update:
-    return decode_update(update, len(update), is_own=True)

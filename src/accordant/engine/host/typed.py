@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import AuditQuery, Compacted, Store
 from accordant.engine.timeline import Timeline
-from accordant.engine.update import GC, STRING, Struct, decode_update, units
+from accordant.engine.update import GC, STRING, Struct, decode_own, units
 from accordant.types.entries import Entry
 from accordant.types.errors import WireError
 
@@ -61,7 +61,7 @@ def _restore(state: bytes, region: str, timeline: Timeline) -> None:
     whole = loaded.replica.encode()
     ledger = loaded.ledger
     rows = []
-    for client, section in sorted(decode_update(whole, len(whole), is_own=True).structs.items()):
+    for client, section in sorted(decode_own(whole).structs.items()):
         for struct in section:
             place = None if struct.kind == GC else ledger.place(client, struct.clock)
             is_sequence = place is not None and place.key is None and not place.container.depth
@@ -75,7 +75,7 @@ def _restore(state: bytes, region: str, timeline: Timeline) -> None:
 def _take(timeline: Timeline, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.update is not None:
-            timeline.add(entry.offset, decode_update(entry.update, len(entry.update), is_own=True))
+            timeline.add(entry.offset, decode_own(entry.update))
 
 
 def followed(entry: Entry, text: str, later: Sequence[Entry]) -> Entry | None:
@@ -85,7 +85,7 @@ def followed(entry: Entry, text: str, later: Sequence[Entry]) -> Entry | None:
         if one.update is None or not spans:
             continue
         try:
-            update = decode_update(one.update, len(one.update), is_own=True)
+            update = decode_own(one.update)
         except WireError:
             continue
         spans = [span for span in spans if not _breaks(update.structs, update.deletes, *span)]
@@ -99,7 +99,7 @@ def _spans(entry: Entry, text: str) -> list[tuple[int, int, int]]:
     if entry.update is None:
         return []
     spans = []
-    update = decode_update(entry.update, len(entry.update), is_own=True)
+    update = decode_own(entry.update)
     for client, section in update.structs.items():
         for struct in section:
             if struct.kind != STRING:

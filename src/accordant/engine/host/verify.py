@@ -262,7 +262,7 @@ class _Check:
         folded: dict[str, Any] = {}
         for path, one in state.fields.items():
             claim = one.claim
-            held = None if claim is None else [claim.agent, claim.generation, claim.until, claim.fence]
+            held = None if claim is None else claim.to_list()
             folded[path] = [one.value if one.is_set else None, one.version, one.by, one.at, held]
         for path in _differences(folded, stored):
             version = folded[path][1] if path in folded else None

@@ -26,7 +26,7 @@ from accordant.sync.messages import (
 )
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
-from accordant.types.errors import AccordantError, Fenced, WireError
+from accordant.types.errors import SESSION_ENDED, AccordantError, Fenced, WireError
 from accordant.types.events import EventQuery
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
@@ -39,8 +39,6 @@ __all__ = ["WebsocketPort"]
 logger = logging.getLogger("accordant.sync")
 NO_EPOCH = 0
 """Of a token that no authority gave: epochs are times."""
-
-ENDED = "this session has ended: its generation was fenced, replaced, closed or ran out"
 
 
 class WebsocketPort:
@@ -172,7 +170,7 @@ class WebsocketPort:
     def events(self, query: EventQuery) -> WebsocketEvents:
         """What happens, as the server tells it."""
         if self._closed:
-            raise Fenced(ENDED)
+            raise Fenced(SESSION_ENDED)
         return WebsocketEvents(self._connection, query)
 
     async def end_batch(self, batch: str, why: str | None = None) -> None:
@@ -193,7 +191,7 @@ class WebsocketPort:
             pass
         finally:
             self._closed = True
-            await self._connection.close(Fenced(ENDED))
+            await self._connection.close(Fenced(SESSION_ENDED))
 
     def _away(self, *kinds: Kind) -> Offline | None:
         """The replica, when it is to be asked: nobody can be reached, or own writes are still on their way. What is answered
@@ -216,7 +214,7 @@ class WebsocketPort:
 
     async def _call(self, method: Method, body: Mapping[str, Any]) -> Any:
         if self._closed:
-            raise Fenced(ENDED)
+            raise Fenced(SESSION_ENDED)
         return await self._connection.call(method, body)
 
 
