@@ -51,7 +51,7 @@ from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import Commit, Refused
 from accordant.types.commands import Committed, ReadAnswer, Submission
 from accordant.types.entries import Entry, EntryKind, OpRecord
-from accordant.types.errors import SESSION_ENDED, AccordantError, Conflict, Denied, Fenced, Invalid, StoreError
+from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, StoreError
 from accordant.types.limits import REGION_NAME_CHARS_MAX, REGIONS_OPEN_MAX
 from accordant.types.provenance import Evidence
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Schema
@@ -231,7 +231,7 @@ class Machine:
     def _living(self, session_id: str, now: int, path: str = "") -> Session:
         session = self.sessions.get(session_id)
         if session is None:
-            raise Fenced(SESSION_ENDED, path=path)
+            raise Fenced.ended(path=path)
         self.sessions.touch(session, now)
         return session
 

@@ -20,10 +20,9 @@ JSON values) and a text that is built from them and says what to do next. `to_di
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 __all__ = [
-    "SESSION_ENDED",
     "AccordantError",
     "Conflict",
     "Denied",
@@ -37,9 +36,6 @@ __all__ = [
     "StoreError",
     "WireError",
 ]
-
-SESSION_ENDED = "this session has ended: its generation was fenced, replaced, closed or ran out"
-"""Why a `Fenced` session is refused, whoever says so."""
 
 
 class AccordantError(Exception):
@@ -129,6 +125,11 @@ class Fenced(AccordantError):
     status = "fenced"
     code_default = "stale_read_generation"
     hint = "join again, read again, derive again"
+
+    @classmethod
+    def ended(cls, **fields: Any) -> Self:
+        """Why a session is refused that has ended, whoever says so."""
+        return cls("this session has ended: its generation was fenced, replaced, closed or ran out", **fields)
 
 
 class EpochChanged(Fenced):

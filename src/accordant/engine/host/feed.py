@@ -18,7 +18,7 @@ from accordant.engine.gathering import Gathering
 from accordant.engine.host.outcomes import unreadable
 from accordant.engine.stores.contract import Compacted, Store
 from accordant.types.entries import Entry, EntryKind
-from accordant.types.errors import SESSION_ENDED, AccordantError, Fenced, Invalid, NoAuthority, SnapshotExpired
+from accordant.types.errors import AccordantError, Fenced, Invalid, NoAuthority, SnapshotExpired
 from accordant.types.events import Event, EventQuery, Invalidated
 from accordant.types.memory_limits import EVENTS_PER_ANSWER_MAX, FEEDS_MAX
 
@@ -360,6 +360,6 @@ class Feeds:
         return {feed: None for one in found for feed in one}
 
     def _end_of(self, session: str) -> None:
-        error = Fenced(SESSION_ENDED)
+        error = Fenced.ended()
         for one in list(self._of_session.get(session, ())):
             one.end(error)

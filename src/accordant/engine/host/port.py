@@ -22,7 +22,7 @@ from accordant.engine.stores.contract import AuditQuery, Sighting, Store
 from accordant.types.access import EVERYTHING, Grant
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
-from accordant.types.errors import SESSION_ENDED, AccordantError, Fenced, NoAuthority, StoreError
+from accordant.types.errors import AccordantError, Fenced, NoAuthority, StoreError
 from accordant.types.events import EventQuery
 from accordant.types.memory_limits import EVIDENCE_ATTEMPTS
 from accordant.types.namespaces import DocumentKey
@@ -210,7 +210,7 @@ class EmbeddedPort:
             self._key.path, at, lambda state: cut_of(state, joined.epoch, joined.incarnation, joined.generation)
         )
         if not self._lives():
-            raise Fenced(SESSION_ENDED)
+            raise Fenced.ended()
         cut = grants.readable_cut(cut, regions, self._grant)
         self._host.machine.asking.saw(self._agent, cut)
         return self._seen(cut)
@@ -226,7 +226,7 @@ class EmbeddedPort:
     def events(self, query: EventQuery) -> Feed | Member:
         """What happens, in order, from the log and live."""
         if self._closed or not self._lives():
-            raise Fenced(SESSION_ENDED)
+            raise Fenced.ended()
         return self._host.subscribers.open(query, self._agent, self._grant, self._joined.session)
 
     async def end_batch(self, batch: str, why: str | None = None) -> None:

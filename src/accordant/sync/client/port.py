@@ -26,7 +26,7 @@ from accordant.sync.messages import (
 )
 from accordant.types.commands import Committed, Question, ReadAnswer, RefusedWrite, Submission
 from accordant.types.entries import Entry
-from accordant.types.errors import SESSION_ENDED, AccordantError, Fenced, WireError
+from accordant.types.errors import AccordantError, Fenced, WireError
 from accordant.types.events import EventQuery
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import Recall
@@ -170,7 +170,7 @@ class WebsocketPort:
     def events(self, query: EventQuery) -> WebsocketEvents:
         """What happens, as the server tells it."""
         if self._closed:
-            raise Fenced(SESSION_ENDED)
+            raise Fenced.ended()
         return WebsocketEvents(self._connection, query)
 
     async def end_batch(self, batch: str, why: str | None = None) -> None:
@@ -191,7 +191,7 @@ class WebsocketPort:
             pass
         finally:
             self._closed = True
-            await self._connection.close(Fenced(SESSION_ENDED))
+            await self._connection.close(Fenced.ended())
 
     def _away(self, *kinds: Kind) -> Offline | None:
         """The replica, when it is to be asked: nobody can be reached, or own writes are still on their way. What is answered
@@ -214,7 +214,7 @@ class WebsocketPort:
 
     async def _call(self, method: Method, body: Mapping[str, Any]) -> Any:
         if self._closed:
-            raise Fenced(SESSION_ENDED)
+            raise Fenced.ended()
         return await self._connection.call(method, body)
 
 
