@@ -21,6 +21,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("accordant.testing",),
     ("accordant.blocking",),
     ("accordant.adapters",),
+    ("accordant.patterns",),
     ("accordant.semantic",),
     ("accordant.sync.server", "accordant.sync.client"),
     ("accordant.coherence_pass.runner",),

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from accordant.document.document import Document
 from accordant.document.events import Events
+from accordant.document.pattern import Pattern
 from accordant.document.presence import Presence
 from accordant.document.regions import Region
 from accordant.document.snapshot import Snapshot
@@ -135,7 +136,7 @@ class _BlockingSnapshot(_Blocking):
 def _blocking(value: Any, thread: _LoopThread) -> Any:
     if isinstance(value, Snapshot):
         return _BlockingSnapshot(value, thread)
-    if isinstance(value, Document | Region | Presence):
+    if isinstance(value, Document | Region | Pattern | Presence):
         return _Blocking(value, thread)
     if isinstance(value, list) and value and all(isinstance(one, Region) for one in value):
         return [_Blocking(one, thread) for one in value]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from accordant.document.batch import Batch
 from accordant.document.consistency import consistency
 from accordant.document.events import Events, query_of
+from accordant.document.pattern import Declared
 from accordant.document.port import HistoryQuery, Port
 from accordant.document.presence import Presence
 from accordant.document.regions import (
@@ -53,15 +54,18 @@ class Document:
     """
 
     __schema__: ClassVar[Schema] = Schema.open()
+    __patterns__: ClassVar[Mapping[str, Declared]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.__schema__ = schema_of(cls, Document, sys._getframe(1).f_locals)
+        cls.__schema__, cls.__patterns__ = schema_of(cls, Document, sys._getframe(1).f_locals)
 
     def __init__(self, port: Port) -> None:
         self._port = port
         for name, spec in self.__schema__.regions.items():
             object.__setattr__(self, name, _CLASSES[spec.kind](port, spec))
+        for name, declared in self.__patterns__.items():
+            object.__setattr__(self, name, declared.pattern(self, name, declared.settings, item=declared.item))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._port.key} as {self._port.agent!r}>"
@@ -169,10 +173,14 @@ class Document:
         """The region of that name and kind."""
         return self._region(_CLASSES[kind], name)
 
-    def _region(self, cls: type[R], name: str) -> R:
+    def region_as(self, spec: RegionSpec) -> Region:
+        """The region of that name as the schema declares it, or where none does, as `spec` says: what patterns are made of."""
+        return self._region(_CLASSES[spec.kind], spec.name, spec)
+
+    def _region(self, cls: type[R], name: str, otherwise: RegionSpec | None = None) -> R:
         if not isinstance(name, str) or not 0 < len(name) <= REGION_NAME_CHARS_MAX or name == GUARDED_ROOT:
             raise Invalid(f"{name!r} cannot be a region's name", code="bad_region_name")
-        spec = self.__schema__.region(name) or self._port.schema.region(name)
+        spec = self.__schema__.region(name) or otherwise or self._port.schema.region(name)
         if spec is None:
             spec = RegionSpec(name, cls.kind, None, Rules())
         if spec.kind is not cls.kind:

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from accordant.document.pattern import Declared, Pattern, Settings
 from accordant.document.regions import REGION_CLASSES, Region, UnionSet
 from accordant.types.errors import Invalid, SchemaError
 from accordant.types.limits import REGION_NAME_CHARS_MAX
@@ -27,26 +28,60 @@ PLANNED = frozenset(
 _KINDS = "Guarded, GuardedMap, Text, Log, UnionSet, Counter, Map, Xml"
 
 
-def schema_of(cls: type[Any], base: type[Any], locals_: Mapping[str, Any]) -> Schema:
-    """The schema of a `Document` subclass; raises `SchemaError` for anything that is not a region."""
+def schema_of(cls: type[Any], base: type[Any], locals_: Mapping[str, Any]) -> tuple[Schema, dict[str, Declared]]:
+    """The schema of a `Document` subclass, and its patterns, whose regions the schema has too; raises `SchemaError` for
+    anything that is neither a region nor a pattern."""
     try:
         hints = typing.get_type_hints(cls, localns=dict(locals_))
     except Exception as error:  # get_type_hints evaluates arbitrary annotations
         raise SchemaError(f"{cls.__name__}: an annotation cannot be resolved: {error}") from error
-    own = {name: hint for name, hint in hints.items() if name not in _annotations(base)}
-    regions = {
-        name: _spec(cls, base, name, hint)
-        for name, hint in own.items()
-        if typing.get_origin(hint) is not typing.ClassVar
+    own = {
+        name: hint
+        for name, hint in hints.items()
+        if name not in _annotations(base) and typing.get_origin(hint) is not typing.ClassVar
     }
+    regions: dict[str, RegionSpec] = {}
+    patterns: dict[str, Declared] = {}
+    for name, hint in own.items():
+        where, origin = f"{cls.__name__}.{name}", typing.get_origin(hint) or hint
+        if isinstance(origin, type) and issubclass(origin, Pattern):
+            patterns[name] = origin.declared(where, _item(hint), _assigned(cls, base, name))
+            specs = patterns[name].specs(name)
+        else:
+            specs = (_spec(cls, base, name, hint),)
+        for spec in specs:
+            _check_name(where, base, spec.name)
+            if spec.name in regions or (spec.name != name and spec.name in own):
+                raise SchemaError(f"{where}: the region {spec.name} is there already; choose another name")
+            regions[spec.name] = spec
     for name, value in vars(cls).items():
-        if isinstance(value, Rules) and name not in regions:
+        if isinstance(value, Rules | Settings) and name not in own:
             raise SchemaError(f"{cls.__name__}.{name} has rules but no annotation; name its kind: {_KINDS}")
-    return Schema(cls.__name__, regions)
+    return Schema(cls.__name__, regions), patterns
 
 
 def _annotations(base: type[Any]) -> set[str]:
     return {name for cls in base.__mro__ for name in getattr(cls, "__annotations__", {})}
+
+
+def _check_name(where: str, base: type[Any], name: str) -> None:
+    if name in RESERVED or name.startswith("_") or len(name) > REGION_NAME_CHARS_MAX:
+        raise SchemaError(f"{where}: this region name is reserved or too long")
+    if name not in BY_NAME and (name in PLANNED or hasattr(base, name)):
+        raise SchemaError(f"{where}: Document has a method of that name; choose another region name")
+
+
+def _assigned(cls: type[Any], base: type[Any], name: str) -> Any:
+    """What the class assigns to an annotated name; None where it assigns nothing."""
+    value = getattr(cls, name, None)
+    return None if value is getattr(base, name, None) else value
+
+
+def _item(hint: Any) -> Any:
+    """The item type of an annotation, None where any value is welcome."""
+    arguments = typing.get_args(hint)
+    item = arguments[0] if arguments and not isinstance(arguments[0], typing.TypeVar) else None
+    return None if item is Any else item
 
 
 def _spec(cls: type[Any], base: type[Any], name: str, hint: Any) -> RegionSpec:
@@ -54,18 +89,12 @@ def _spec(cls: type[Any], base: type[Any], name: str, hint: Any) -> RegionSpec:
     origin = typing.get_origin(hint) or hint
     if not (isinstance(origin, type) and issubclass(origin, Region) and origin in REGION_CLASSES):
         raise SchemaError(f"{where}: {_shown(hint)} is not a region kind. Choose how concurrent writes meet: {_KINDS}")
-    if name in RESERVED or name.startswith("_") or len(name) > REGION_NAME_CHARS_MAX:
-        raise SchemaError(f"{where}: this region name is reserved or too long")
-    if name not in BY_NAME and (name in PLANNED or hasattr(base, name)):
-        raise SchemaError(f"{where}: Document has a method of that name; choose another region name")
-    rules = getattr(cls, name, None)
-    if rules is None or rules is getattr(base, name, None):
+    rules = _assigned(cls, base, name)
+    if rules is None:
         rules = Rules()
     if not isinstance(rules, Rules):
         raise SchemaError(f"{where}: assign region(...), not {_shown(rules)}; a default is region(default=...)")
-    arguments = typing.get_args(hint)
-    item = arguments[0] if arguments and not isinstance(arguments[0], typing.TypeVar) else None
-    spec = RegionSpec(name, REGION_CLASSES[origin], None if item is Any else item, rules)
+    spec = RegionSpec(name, REGION_CLASSES[origin], _item(hint), rules)
     _check(where, spec, origin)
     return spec
 
