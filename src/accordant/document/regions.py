@@ -312,10 +312,24 @@ class Log(_MergeFace, Generic[T]):
     def _loaded(self, value: Any) -> Any:
         return [self._load(item) for item in value]
 
-    async def read(self, *, at_least: int | None = None, cached: bool = True) -> LogReading[list[T]]:
-        """The items in order; `.entries` has each with its ref, version and author."""
-        reading: LogReading[list[T]] = self.reading_of(await self._ask(None, at_least, cached))
+    async def read(
+        self, *, since: int | None = None, at_least: int | None = None, cached: bool = True, in_turn: bool = False
+    ) -> LogReading[list[T]]:
+        """The items in order; `.entries` has each with its ref, version and author.
+
+        `since`: only what was appended after that version, and the marks that were made since; its cost is that of what is new.
+        When a compaction has replaced what had been read before, it is everything: `.since` says which. While the server is away,
+        the local replica answers with everything, without refs. `in_turn`: for whoever is about to `append(expect=)`: the answer
+        comes when those who asked before have had a moment to append; no lock.
+        """
+        question = Question(self.name, self.kind, None, at_least, is_cached=cached, since=since)
+        answer = await (self._port.turn(question) if in_turn else self._port.ask(question))
+        reading: LogReading[list[T]] = self.reading_of(answer)
         return reading
+
+    def fresh(self, conflict: Conflict) -> Conflict:
+        """Of an append no reading comes along: whoever has read the log reads on with `since=`, and is spared the rest."""
+        return conflict if conflict.fields.get("value") is None else super().fresh(conflict)
 
     def reading_of(self, answer: ReadAnswer, key: str | None = None) -> LogReading[Any]:
         """The items with their refs."""
@@ -328,18 +342,36 @@ class Log(_MergeFace, Generic[T]):
             )
         else:
             entries = tuple(LogItem(Ref(ref), item, v, by, at) for item, (ref, v, by, at) in items)
-        return LogReading(value, token.version, token, answer.path, answer.by, answer.at, entries, marks=marks)
+        by, at = answer.by, answer.at
+        return LogReading(value, token.version, token, answer.path, by, at, entries, marks=marks, since=answer.since)
 
-    async def append(self, item: T, *, why: str | None = None, derived_from: Readings = ()) -> Ref:
-        """Append one item; returns its ref."""
-        return (await self.extend([item], why=why, derived_from=derived_from))[0]
+    async def append(
+        self,
+        item: T,
+        *,
+        expect: LogReading[list[T]] | None = None,
+        why: str | None = None,
+        derived_from: Readings = (),
+    ) -> Ref:
+        """Append one item; returns its ref. `expect`: only if nothing has touched the log since that reading, for a log that must
+        not have two of one; else `Conflict`, and nothing is appended. `expect=` is no basis: what is appended was not made from
+        what was read, and does not become suspect with it."""
+        return (await self.extend([item], expect=expect, why=why, derived_from=derived_from))[0]
 
-    async def extend(self, items: Iterable[T], *, why: str | None = None, derived_from: Readings = ()) -> list[Ref]:
-        """Append several items in one entry; returns their refs."""
+    async def extend(
+        self,
+        items: Iterable[T],
+        *,
+        expect: LogReading[list[T]] | None = None,
+        why: str | None = None,
+        derived_from: Readings = (),
+    ) -> list[Ref]:
+        """Append several items in one entry; returns their refs. `expect` as in `append`."""
         dumped = [self.spec.dump(item) for item in items]
         if not dumped:
             return []
-        committed = await self._merge(self._write("append", items=dumped), why, derived_from)
+        token = None if expect is None else _expected(expect, self.name)
+        committed = await self._merge(self._write("append", None, token, items=dumped), why, derived_from)
         return [Ref(ref) for ref in committed.refs[0]]
 
     async def compact(

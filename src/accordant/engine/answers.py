@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accordant.engine.appended import appended_since
 from accordant.engine.durable_view import DurableView
 from accordant.engine.guard import Field
 from accordant.engine.marks import shown
@@ -73,6 +74,8 @@ class Answers:
         version = self._state.versions.get(name, 0)
         if version == question.known:
             return self._unchanged(name, version)
+        if question.since is not None and question.since >= self._state.folded.get(name, 0):
+            return self._appended(name, version, question.since)
         by, at = self._state.actors.of(version)
         if spec.kind is Kind.GUARDED_MAP:
             value: Any = {one: field.value for one, field in self._state.keys(name).items()}
@@ -97,6 +100,9 @@ class Answers:
         version = view.version(question.region)
         if version is not None and version == question.known:
             return self._unchanged(question.region, version)
+        if question.since is not None and question.since >= self._state.folded.get(question.region, 0):
+            is_live = version is not None and version == self._state.versions.get(question.region, 0)
+            return self.answer(question) if is_live else None
         if view.is_first_read(question.region, spec.kind):
             return self.answer(question)
         cut = view.region(question.region, spec.kind)
@@ -104,6 +110,13 @@ class Answers:
             return None
         token = self.token(cut.version)
         return ReadAnswer(cut.value(), token, question.region, cut.by, cut.at, cut.rows, marks=cut.marks)
+
+    def _appended(self, name: str, version: int, since: int) -> ReadAnswer:
+        """What a log has got after `since`, for a reader who has what was there: no compaction has come between."""
+        items, rows = appended_since(self._state, name, since)
+        marks = shown(self._state.marks.since(name, since))
+        by, at = self._state.actors.of(version)
+        return ReadAnswer(items, self.token(version), name, by, at, rows, marks=marks, since=since)
 
     def _unchanged(self, name: str, version: int) -> ReadAnswer:
         by, at = self._state.actors.of(version)

@@ -45,6 +45,8 @@ class LogOrder:
         self.live = 0
         self.reordered = 0
         """How often something else happened than an append of one living item after the last one."""
+        self._misplaced = 0
+        """The newest version of an item that stands before an older one: items after any later version are the last ones."""
 
     def __len__(self) -> int:
         return self.live
@@ -56,6 +58,7 @@ class LogOrder:
             slots.append(slot)
         else:
             slots.insert(self._place(slot), slot)
+            self._misplaced = max(self._misplaced, slot.version)
             self.reordered += 1
         self.live += slot.is_live
 
@@ -109,6 +112,7 @@ class LogOrder:
             slot.is_folded = place < len(
                 self._slots
             )  # with nothing after it, its right origin is empty like an append's
+        self._misplaced = max(self._misplaced, new[0].version)
         self._slots[place:place] = new
         self.live += len(new)
 
@@ -121,6 +125,18 @@ class LogOrder:
         found: list[Slot] = []
         for slot in reversed(self._slots):
             if len(found) == count:
+                break
+            if slot.is_live:
+                found.append(slot)
+        return found[::-1]
+
+    def after(self, version: int) -> list[Slot] | None:
+        """The living items of later versions, in document order; None where they are not the last ones."""
+        if version < self._misplaced:
+            return None
+        found: list[Slot] = []
+        for slot in reversed(self._slots):
+            if slot.version <= version:
                 break
             if slot.is_live:
                 found.append(slot)
@@ -139,4 +155,9 @@ class LogOrder:
             origin = None if origin is None else (origin[0], origin[1])
             order._slots.append(Slot((client, clock), origin, version, n, is_live, is_folded))
         order.live = sum(slot.is_live for slot in order._slots)
+        newest = 0
+        for slot in order._slots:
+            if slot.version < newest:
+                order._misplaced = newest
+            newest = max(newest, slot.version)
         return order

@@ -33,6 +33,16 @@ class Marks:
         """All marks of a region, by ref."""
         return {ref: self._by_ref[ref] for ref in self._by_region.get(region, ())}
 
+    def since(self, region: str, version: int) -> dict[str, Mark]:
+        """The marks of a region that were made after `version`, oldest first; costs what is new."""
+        found: list[tuple[str, Mark]] = []
+        for ref in reversed(self._by_region.get(region, {})):
+            mark = self._by_ref[ref]
+            if mark.version <= version:
+                break
+            found.append((ref, mark))
+        return dict(reversed(found))
+
     def record(self, entry: Entry) -> None:
         """Fold a retraction. What is suspect already stays so for its first cause; what is taken back, is that."""
         info = entry.info
@@ -50,7 +60,9 @@ class Marks:
     def _add(self, ref: str, mark: Mark) -> None:
         self._by_ref.pop(ref, None)
         self._by_ref[ref] = mark
-        self._by_region.setdefault(region_of(ref), {})[ref] = None
+        in_region = self._by_region.setdefault(region_of(ref), {})
+        in_region.pop(ref, None)  # the newest stand last
+        in_region[ref] = None
         while len(self._by_ref) > MARKS_MAX:
             oldest = next(iter(self._by_ref))
             del self._by_ref[oldest]

@@ -139,7 +139,7 @@ class Merge:
                 reason="stale_version",
                 yours=token.version,
                 current=version,
-                value=self._state.value(write.region, write.kind),
+                value=None if write.op == "append" else self._state.value(write.region, write.kind),
                 changed_by=by,
                 recover="reread",
             )
@@ -148,14 +148,15 @@ class Merge:
     # -- logs -------------------------------------------------------------------------------------------------
 
     def _log_append(self, write: Write, spec: RegionSpec) -> Any:
-        items = self._items(write, spec)
         name = write.region
+        read = None if write.expect is None else self._expect_region(write)
+        items = self._items(write, spec)
         first = self._added.get(f"log {name}", 0)
         self._added[f"log {name}"] = first + len(items)
         if not self._appender.append_items(name, items):
             self.actions.append(lambda replica, emission: replica.push(name, items, emission))
         refs = tuple(f"{name}@{self._offset}.{first + n}" for n in range(len(items)))
-        return {"count": len(items), "first": _brief(items)}, refs, None
+        return {"count": len(items), "first": _brief(items)}, refs, read
 
     def _log_compact(self, write: Write, spec: RegionSpec) -> Any:
         name = write.region

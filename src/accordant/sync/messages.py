@@ -285,7 +285,9 @@ def question_to_json(question: Question) -> dict[str, Any]:
         "kind": question.kind.value,
         "key": question.key,
         "at_least": question.at_least,
-    } | ({} if question.known is None else {"known": question.known})
+        **({} if question.known is None else {"known": question.known}),
+        **({} if question.since is None else {"since": question.since}),
+    }
 
 
 def question_from_json(body: Mapping[str, Any]) -> Question:
@@ -295,10 +297,10 @@ def question_from_json(body: Mapping[str, Any]) -> Question:
         raise _misfit("a question names a region, its kind and perhaps a key")
     if at_least is not None and not _is_int(at_least):
         raise _misfit("at_least is a version")
-    known = body.get("known")
-    if known is not None and not _is_int(known):
-        raise _misfit("known is a version")
-    return Question(region, Kind(kind), key, at_least, known)
+    known, since = body.get("known"), body.get("since")
+    if not all(version is None or _is_int(version) for version in (known, since)):
+        raise _misfit("known and since are versions")
+    return Question(region, Kind(kind), key, at_least, known, since=since)
 
 
 def answer_to_json(answer: ReadAnswer) -> dict[str, Any]:
@@ -313,6 +315,7 @@ def answer_to_json(answer: ReadAnswer) -> dict[str, Any]:
         "claim": None if answer.claim is None else dict(answer.claim),
         **({} if answer.marks is None else {"marks": {ref: list(mark) for ref, mark in answer.marks.items()}}),
         **({"unchanged": True} if answer.is_unchanged else {}),
+        **({"since": answer.since} if answer.since else {}),
     }
 
 
@@ -322,7 +325,10 @@ def answer_from_json(body: Any) -> ReadAnswer:
         case {"value": value, "token": token, "path": str(path), "by": by, "at": at, "entries": rows, "claim": claim}:
             entries = None if rows is None else tuple(map(tuple, rows))
             marks, unchanged = _marks(body.get("marks")), body.get("unchanged") is True
-            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim, marks, unchanged)
+            since = body.get("since", 0)
+            if not _is_int(since):
+                raise _misfit("since is a version")
+            return ReadAnswer(value, Token.from_list(token), path, by, at, entries, claim, marks, unchanged, since)
     raise _misfit("not an answer")
 
 

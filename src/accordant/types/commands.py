@@ -26,7 +26,7 @@ class Write:
     guarded, guarded_map  commit {value} | delete {} | claim {ttl_s} | renew {ttl_s} | release {}   with `expect`
     text                  insert {index, text} | append {text} | delete {index, count} | replace {old, new}
                           | rethink {text} with `expect`   (indexes and counts are Unicode characters)
-    log                   append {items} | compact {items, upto, refs}
+    log                   append {items} (with `expect`: only on that version) | compact {items, upto, refs}
     union_set             add {items} | discard {items}
     counter               increment {by}
     map                   set {value} | delete {}   with `key`
@@ -147,7 +147,8 @@ class Submission:
 @dataclass(frozen=True, slots=True)
 class Question:
     """Read one region (or one key of it). `at_least`: wait until the document has reached that version. `known`: the version that
-    the reader has; when that is the current one the answer says so, and leaves the value out. `is_cached` False: have it all."""
+    the reader has; when that is the current one the answer says so, and leaves the value out. `is_cached` False: have it all.
+    `since`: of a log, only what was appended after that version."""
 
     region: str
     kind: Kind
@@ -155,9 +156,12 @@ class Question:
     at_least: int | None = None
     known: int | None = None
     is_cached: bool = True
+    since: int | None = None
 
     def __post_init__(self) -> None:
         _check_names(self.region, self.key)
+        if self.since is not None and (self.kind is not Kind.LOG or isinstance(self.since, bool) or self.since < 0):
+            raise Invalid("since= is a version, and of a log", code="bad_argument", path=self.region)
 
     @property
     def path(self) -> str:
@@ -168,7 +172,8 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
     """The JSON value of a region at a version. `entries` for logs: [ref, value, version, by, at] each. `marks`: what became of
-    refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out."""
+    refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out. `since`: items and marks are
+    those after that version alone; 0: all that there are."""
 
     value: Any
     token: Token
@@ -179,6 +184,7 @@ class ReadAnswer:
     claim: Mapping[str, Any] | None = None
     marks: Marks | None = None
     is_unchanged: bool = False
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,9 +104,14 @@ class LogItem(Generic[I]):
 
 @dataclass(frozen=True, slots=True)
 class LogReading(Reading[T]):
-    """A reading of a log: `.value` is the plain list, `.entries` the same with refs and authors."""
+    """A reading of a log: `.value` is the plain list, `.entries` the same with refs and authors.
+
+    `since`: of `read(since=version)`, that version when these are only the entries and marks after it; 0 when they are all that
+    there are, because a compaction has replaced what had been read, or because nobody asked for less.
+    """
 
     entries: Sequence[LogItem[Any]] = ()
+    since: int = field(default=0, kw_only=True)
 
     @property
     def standing(self) -> list[Any]:

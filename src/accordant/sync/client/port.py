@@ -117,7 +117,7 @@ class WebsocketPort:
         if offline is not None and question.at_least is None:
             return self._local(offline, question)
         welcome = self._connection.session.welcome
-        if welcome is not None and question.is_cached:
+        if welcome is not None and question.is_cached and question.since is None:
             asked = replace(question, known=self._cache.known(question, welcome.epoch))
             served = self._cache.served(
                 question, answer_from_json(await self._call(Method.ASK, question_to_json(asked)))

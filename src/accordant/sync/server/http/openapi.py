@@ -101,7 +101,8 @@ _ITEMS = {
 def description() -> dict[str, Any]:
     """The whole description, as JSON values."""
     at_least = _query("at_least", VERSION, "Wait, at most half a minute, until this version is there.")
-    region = _read("A region with its version, its writer, and the ETag to write with.", [KIND, at_least])
+    since = _query("since", VERSION, "Of a log: only what was appended after this version.")
+    region = _read("A region with its version, its writer, and the ETag to write with.", [KIND, at_least, since])
     paths: dict[str, Any] = {
         "/": _read("Where everything is.", []),
         "/healthz": {"get": {"summary": "The process and its store answer.", "responses": _answers("ok", (503,))}},

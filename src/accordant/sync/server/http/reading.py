@@ -89,7 +89,8 @@ async def read_region(port: EmbeddedPort, target: Target, principal: Principal, 
     if key is not None and kind not in (Kind.GUARDED_MAP, Kind.MAP):
         raise Problem("unknown_route", f"{region} is a {kind.value} region: it has no keys")
     asked = key if kind is Kind.GUARDED_MAP else None
-    answer = await port.ask(Question(region, kind, asked, number_in(request, "at_least")))
+    at_least, since = number_in(request, "at_least"), number_in(request, "since")
+    answer = await port.ask(Question(region, kind, asked, at_least, since=since))
     headers = {"ETag": etag_of(answer.token)}
     if matches(request.headers.get("if-none-match"), answer.token):
         return Response(status_code=304, headers=headers)
@@ -122,6 +123,8 @@ def shown_answer(answer: ReadAnswer, kind: Kind) -> dict[str, Any]:
         shown["marks"] = {
             ref: {"status": status, "because": because} for ref, (status, because) in answer.marks.items()
         }
+    if answer.since:
+        shown["since"] = answer.since
     if answer.claim is not None:
         shown["claim"] = dict(answer.claim)
     return shown
