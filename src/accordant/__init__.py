@@ -31,7 +31,7 @@ from accordant.types.namespaces import DocumentKey, Namespace
 from accordant.types.past import Appearance, BlameRun, Change, Explanation, Trace
 from accordant.types.presence import Present
 from accordant.types.provenance import Retraction
-from accordant.types.readings import Claim, LogItem, Reading, Token
+from accordant.types.readings import Claim, LogItem, Reading, Stale, Token
 from accordant.types.refs import Ref
 from accordant.types.regions import Incoherent
 from accordant.types.retention import Retention
@@ -39,6 +39,7 @@ from accordant.types.retention import Retention
 if TYPE_CHECKING:
     from accordant.coherence_pass.runner import CoherencePass
     from accordant.engine.host.engine import Engine
+    from accordant.patterns.channel import Channel, channel
     from accordant.sync.client import connect
 
 __version__ = "0.1.0"
@@ -48,6 +49,7 @@ __all__ = [
     "Appearance",
     "BlameRun",
     "Change",
+    "Channel",
     "Claim",
     "CoherencePass",
     "Conflict",
@@ -81,6 +83,7 @@ __all__ = [
     "SecondWriter",
     "Snapshot",
     "SnapshotExpired",
+    "Stale",
     "StaleRead",
     "StoreError",
     "Text",
@@ -90,19 +93,22 @@ __all__ = [
     "WireError",
     "WriteDenied",
     "Xml",
+    "channel",
     "connect",
     "region",
 ]
 
 _LAZY = {
+    "Channel": "accordant.patterns.channel",
     "CoherencePass": "accordant.coherence_pass.runner",
     "Engine": "accordant.engine.host.engine",
+    "channel": "accordant.patterns.channel",
     "connect": "accordant.sync.client",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """`Engine`, `connect` and `CoherencePass` load their machinery when they are first named: importing the types stays quick."""
+    """What has machinery of its own loads it when it is first named: importing the types stays quick."""
     if name in _LAZY:
         from importlib import import_module
 

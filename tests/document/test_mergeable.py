@@ -291,3 +291,31 @@ async def test_a_member_that_no_set_can_hold_is_refused(kind: str, tmp_path: Pat
         await a.anything.add("x", 1)
         assert (await a.anything.read()).value == {"x", 1}
         assert (await a.deep.read()).value == set()
+
+
+class Owned(Document):
+    notes: Log[str] = region(allow={"*": {"append"}, "ann": {"append", "compact"}})
+
+
+@pytest.mark.parametrize("kind", ["memory", "websocket"])
+def test_a_log_is_compacted_up_to_a_version(kind: str) -> None:
+    """What is newer than `upto` stays as it is, refs and authors too."""
+
+    async def main() -> None:
+        async with world(kind) as w:
+            ann = await w.open(Owned, "ann")
+            refs = [await ann.notes.append(str(n)) for n in range(4)]
+            seen: list[str] = []
+
+            def fold(items: Any) -> list[str]:
+                seen.extend(item.value for item in items)
+                return ["old"]
+
+            await ann.notes.compact(fold, upto=refs[1].version)
+            found = await ann.notes.read()
+            assert (seen, found.value) == (["0", "1"], ["old", "2", "3"])
+            assert [item.ref for item in found.entries[1:]] == refs[2:]
+            with pytest.raises(Conflict):
+                await ann.notes.compact(fold, upto=refs[2].version)
+
+    asyncio.run(main())

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from accordant.document.batch import Batch
 from accordant.document.consistency import consistency
+from accordant.document.currency import is_current, moved_on
 from accordant.document.events import Events, query_of
 from accordant.document.pattern import Declared
 from accordant.document.port import HistoryQuery, Port
@@ -38,7 +39,7 @@ from accordant.types.limits import REGION_NAME_CHARS_MAX
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import BlameRun, Change, Explanation, Recall, Trace
 from accordant.types.provenance import Retraction
-from accordant.types.readings import Reading
+from accordant.types.readings import Reading, Stale, bases_of
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Rules, Schema
 
 __all__ = ["Document"]
@@ -228,6 +229,18 @@ class Document:
         if not isinstance(version, int) or isinstance(version, bool):
             raise Invalid("a version is a whole number", code="bad_argument")
         return Snapshot(type(self), await self._port.cut(None, version), self._port)
+
+    # -- still true? ------------------------------------------------------------------------------------------
+
+    async def is_current(self, *readings: Any) -> bool:
+        """Whether a write with `derived_from=` these (readings, snapshots, refs) would land now. Changes nothing, promises
+        nothing: the write itself is judged when it comes. Raises `Invalid` for what is no reading."""
+        return await is_current(self._port, bases_of(readings))
+
+    async def moved_on(self, *readings: Any) -> tuple[Stale, ...]:
+        """Which of these have changed since they were read: path, version read, version now, by whom. By versions alone, so that
+        readings from before a restart of the authority can be compared too."""
+        return await moved_on(self._port, bases_of(readings))
 
     # -- taking back ------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
 from accordant.document.batch import in_batch
@@ -378,18 +379,21 @@ class Log(_MergeFace, Generic[T]):
         self,
         fold: Callable[[Sequence[LogItem[T]]], Iterable[T] | Awaitable[Iterable[T]]],
         *,
+        upto: int | None = None,
         why: str | None = None,
     ) -> list[Ref]:
-        """Replace all items there are now by what `fold` makes of them; items appended meanwhile stay untouched.
+        """Replace all items there are now (or those up to version `upto`) by what `fold` makes of them; later items stay
+        untouched, those appended meanwhile too.
 
         `fold` may take its time (a model call): nothing is locked. Raises `Conflict` when another compaction came first.
         """
         reading = await self.read()
-        folded = fold(reading.entries)
+        last = reading.version if upto is None else min(upto, reading.version)
+        folded = fold([item for item in reading.entries if item.version <= last])
         if inspect.isawaitable(folded):
             folded = await folded
         dumped = [self.spec.dump(item) for item in folded]
-        write = self._write("compact", None, reading.token, items=dumped)
+        write = self._write("compact", None, replace(reading.token, version=last), items=dumped)
         committed = await self._merge(write, why, ())
         return [Ref(ref) for ref in committed.refs[0]]
 

@@ -1,1 +1,24 @@
 """The shapes that shared memory takes, each a thin face over ordinary regions: no more is known here than a document's handle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accordant.patterns.channel import Channel, channel
+
+__all__ = ["Channel", "channel"]
+
+_LAZY = {
+    "Channel": "accordant.patterns.channel",
+    "channel": "accordant.patterns.channel",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each pattern loads its machinery when it is first named."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'accordant.patterns' has no attribute {name!r}")

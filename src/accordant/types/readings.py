@@ -18,6 +18,7 @@ __all__ = [
     "LogReading",
     "Marks",
     "Reading",
+    "Stale",
     "Token",
     "bases_of",
     "basis_of",
@@ -143,6 +144,20 @@ class Basis:
     def is_ref(self) -> bool:
         """Whether it names what was written rather than what was read: then no authority has signed it."""
         return self.token.epoch == 0 and not self.token.incarnation
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Something that was read and has moved on: `yours` is the version that was read, `current` the one there is now."""
+
+    path: str
+    yours: int
+    current: int
+    changed_by: str | None = None
+
+    def __str__(self) -> str:
+        by = f" by {self.changed_by}" if self.changed_by else ""
+        return f"{self.path} v{self.yours}, now v{self.current}{by}"
 
 
 def basis_of(reading: Any) -> Basis:

@@ -1,0 +1,36 @@
+"""Bounds of the patterns, by pattern. Each says why, and what happens when it is reached."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ASKED_AT_ONCE",
+    "DECIDED_PER_CALL_MAX",
+    "HANDOFF_BYTES_MAX",
+    "PENDING_LINE_CHARS",
+    "PENDING_MAX",
+    "QUEUE_MAX",
+]
+
+# -- channel ------------------------------------------------------------------------------------------------------
+
+QUEUE_MAX: Final = 1_000
+"""Proposals that a channel holds, by default: more than a supervisor's context does. The next one is `Denied` (`region_full`)
+until the supervisor has decided the oldest: decided ones make room by themselves."""
+
+PENDING_MAX: Final = 100
+"""Proposals that one `pending()` lists, by default: what a prompt takes. The rest come when these are decided."""
+
+PENDING_LINE_CHARS: Final = 160
+"""Characters of a value in a proposal's one line; what is longer is cut, and says so."""
+
+HANDOFF_BYTES_MAX: Final = 65_536
+"""JSON of one proposal: a supervisor reads it whole. What is larger is `Denied` (`rejected_by:fits_a_handoff`); put it into a
+region of its own and propose its ref."""
+
+DECIDED_PER_CALL_MAX: Final = 1_000
+"""Proposals in one `accept`, `reject`: a whole queue. More are `Invalid`; call again."""
+
+ASKED_AT_ONCE: Final = 32
+"""Questions that a pattern has in flight: half of what one connection may ask at once. The others wait for these."""
