@@ -29,7 +29,7 @@ from accordant.types.limits import CLAIMS_MAX, FINDINGS_MAX, PAIRS_MAX, PAIRS_PE
 
 __all__ = ["Checker", "CheckerConfig", "Suppression"]
 
-CHECKER: Final = CheckerInfo(name="accordant-rules", version="1", tiers=("rule",))
+CHECKER: Final = CheckerInfo(name="accordant-rules", version="2", tiers=("rule",))
 
 
 @dataclass(frozen=True, slots=True)
