@@ -29,12 +29,16 @@ class Things(Enum):
 
 _PREPOSITIONS: Final = frozenset("of in at for from on by to within near".split())
 _DETERMINERS: Final = frozenset("the a an of in".split())
-_QUANTIFIERS: Final = frozenset("all every each no none only any everyone nobody everybody everything nothing some most".split())
+_QUANTIFIERS: Final = frozenset(
+    "all every each no none only any everyone nobody everybody everything nothing some most".split()
+)
 _EMPTY: Final = (
     lexicon.FUNCTION_WORDS | lexicon.CONDITIONS | lexicon.FINITE | lexicon.SOME | lexicon.HEDGES | lexicon.NEGATORS
 )
 _PRONOUNS: Final = frozenset("i we you he she they it".split())
-_PARALLEL_SHARE_MIN: Final = 0.5  # of the shorter statement's words, in one order: less, and nothing can be said of the form
+_PARALLEL_SHARE_MIN: Final = (
+    0.5  # of the shorter statement's words, in one order: less, and nothing can be said of the form
+)
 
 _FORM_WORDS_MAX: Final = 40  # beyond, a statement is several, whose common form says little of one of them
 
@@ -57,7 +61,9 @@ def things_of(one: str, other: str) -> Things:
     return _compared(a, b, stems, steps)
 
 
-def _compared(a: list[Token], b: list[Token], stems: list[list[str]], steps: Sequence[tuple[str, int, int, int, int]]) -> Things:
+def _compared(
+    a: list[Token], b: list[Token], stems: list[list[str]], steps: Sequence[tuple[str, int, int, int, int]]
+) -> Things:
     verb_a, verb_b = _verb(a), _verb(b)
     subjects_differ, clashes = False, False
     differ: set[str] = set()
@@ -99,7 +105,7 @@ def _content(part: Sequence[Token], elsewhere: Sequence[str]) -> list[str] | Non
 
 
 def _verb(side: list[Token]) -> int:
-    """Where the first verb stands, by a word table or its ending; the length where none is seen. A plural may be taken for a verb:
+    """Where the first verb stands, by a word table or its ending; the length where none is seen. A plural may pass for a verb:
     then less counts as subject, and less is said to be two."""
     if side[0].word in _PRONOUNS:
         return 1
