@@ -40,11 +40,14 @@ if TYPE_CHECKING:
     from accordant.coherence_pass.runner import CoherencePass
     from accordant.engine.host.engine import Engine
     from accordant.patterns.channel import Channel, channel
+    from accordant.patterns.store import Store, store
+    from accordant.patterns.store_items import Absent, Item, ItemChanged
     from accordant.sync.client import connect
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Absent",
     "AccordantError",
     "Appearance",
     "BlameRun",
@@ -68,6 +71,8 @@ __all__ = [
     "Incoherent",
     "Invalid",
     "Invalidated",
+    "Item",
+    "ItemChanged",
     "Lagged",
     "Log",
     "LogItem",
@@ -85,6 +90,7 @@ __all__ = [
     "SnapshotExpired",
     "Stale",
     "StaleRead",
+    "Store",
     "StoreError",
     "Text",
     "Token",
@@ -96,14 +102,20 @@ __all__ = [
     "channel",
     "connect",
     "region",
+    "store",
 ]
 
 _LAZY = {
+    "Absent": "accordant.patterns.store_items",
     "Channel": "accordant.patterns.channel",
     "CoherencePass": "accordant.coherence_pass.runner",
     "Engine": "accordant.engine.host.engine",
+    "Item": "accordant.patterns.store_items",
+    "ItemChanged": "accordant.patterns.store_items",
+    "Store": "accordant.patterns.store",
     "channel": "accordant.patterns.channel",
     "connect": "accordant.sync.client",
+    "store": "accordant.patterns.store",
 }
 
 

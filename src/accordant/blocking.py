@@ -13,65 +13,29 @@ thread and may be plain functions; they make no blocking calls of their own.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from accordant.document.document import Document
 from accordant.document.events import Events
+from accordant.document.loop_thread import LoopThread
 from accordant.document.pattern import Pattern
 from accordant.document.presence import Presence
 from accordant.document.regions import Region
 from accordant.document.snapshot import Snapshot
-from accordant.types.errors import Invalid, NoAuthority
+from accordant.types.errors import NoAuthority
 from accordant.types.events import Event
 
 __all__ = ["Engine", "connect"]
 
 
-class _LoopThread:
-    """An event loop in a thread of its own, as long as somebody needs it."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="accordant loop", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """The result of a coroutine; raises what it raises."""
-        if threading.current_thread() is self._thread:  # it would wait for itself, for ever
-            work.close()
-            raise Invalid(
-                "a blocking call inside a function given to update() or compact()",
-                code="blocking_inside",
-                hint="read what it needs before, and name those readings in derived_from=",
-            )
-        if not self._thread.is_alive():
-            work.close()
-            raise NoAuthority("this engine is closed", code="closed")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether calls are still answered."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Stop the loop and wait for the thread."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
-
-
 class _Blocking:
     """A document or a region whose coroutine methods block. Everything else is handed through."""
 
-    def __init__(self, target: Any, thread: _LoopThread) -> None:
+    def __init__(self, target: Any, thread: LoopThread) -> None:
         self._target = target
         self._thread = thread
 
@@ -133,7 +97,7 @@ class _BlockingSnapshot(_Blocking):
         return path in self._target
 
 
-def _blocking(value: Any, thread: _LoopThread) -> Any:
+def _blocking(value: Any, thread: LoopThread) -> Any:
     if isinstance(value, Snapshot):
         return _BlockingSnapshot(value, thread)
     if isinstance(value, Document | Region | Pattern | Presence):
@@ -159,7 +123,7 @@ def _blocking(value: Any, thread: _LoopThread) -> Any:
 class _Following:
     """`doc.events(...)` without `await`: a plain iterator, and a context that is subscribed when it begins."""
 
-    def __init__(self, events: Events, thread: _LoopThread) -> None:
+    def __init__(self, events: Events, thread: LoopThread) -> None:
         self._events = events
         self._thread = thread
 
@@ -195,7 +159,7 @@ async def _following(values: AsyncIterator[Any]) -> tuple[Any, bool]:
         return None, False
 
 
-def _iterated(values: AsyncGenerator[Any, Any], thread: _LoopThread) -> Iterator[Any]:
+def _iterated(values: AsyncGenerator[Any, Any], thread: LoopThread) -> Iterator[Any]:
     """Each value when it is there; leaving the loop ends the generator."""
 
     async def ended() -> None:
@@ -217,10 +181,10 @@ class _Opened:
 
     def __init__(self, manager: Any) -> None:
         self._manager = manager
-        self._thread: _LoopThread | None = None
+        self._thread: LoopThread | None = None
 
     def _enter(self) -> Any:
-        self._thread = _LoopThread()
+        self._thread = LoopThread()
         try:
             return self._thread.run(self._manager.__aenter__())
         except BaseException:

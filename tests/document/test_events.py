@@ -363,3 +363,30 @@ async def test_what_cannot_be_followed_is_refused(kind: str, tmp_path: Path) -> 
         for options in ({"kinds": ["gossip"]}, {"coalesce": -1.0}, {"max_rate": 0.0}, {"group": ""}, {"after": -1}):
             with pytest.raises(Invalid):
                 doc.events(**options)  # type: ignore[arg-type]
+
+
+def test_events_in_other_words_lose_none() -> None:
+    """`through` makes none or several of each event; who gives up waiting while it does is told later, everything, once."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            doc = await engine.open(None, TASK, "words", agent="ann")
+            gate = asyncio.Event()
+
+            async def twice(event: Event) -> list[Event]:
+                await gate.wait()
+                return [] if event.path == "hidden" else [event, event]
+
+            async with doc.events(kinds="write").through(twice) as events:
+                await doc.counter("hidden").increment()
+                await doc.counter("shown").increment()
+                waiting = asyncio.ensure_future(anext(events))
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                waiting.cancel()
+                assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], asyncio.CancelledError)
+                gate.set()
+                await doc.counter("last").increment()
+                assert [(await anext(events)).path for _ in range(4)] == ["shown", "shown", "last", "last"]
+
+    asyncio.run(main())

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from accordant.document.port import EventSource, Port
 from accordant.document.regions import Region
 from accordant.types.errors import Invalid
 from accordant.types.events import Event, EventKind, EventQuery
 
-__all__ = ["Events", "query_of"]
+__all__ = ["Events", "Translated", "query_of"]
+
+E = TypeVar("E", bound=Event)
 
 
 def query_of(
@@ -54,6 +56,10 @@ class Events:
             self._loop = asyncio.get_running_loop()
         self._is_closed = False
 
+    def through(self, translate: Callable[[Event], Awaitable[Iterable[E]]]) -> Translated[E]:
+        """The same subscription in other words: each event becomes what `translate` makes of it, none or several."""
+        return Translated(self, translate)
+
     def __aiter__(self) -> Self:
         return self
 
@@ -87,6 +93,37 @@ class Events:
         loop = self._loop
         if loop is not None and not self._is_closed and loop.is_running():
             loop.call_soon_threadsafe(_let_go, self._source)
+
+
+class Translated(Events, Generic[E]):
+    """Another subscription's events in other words (`Events.through`). Cancelled, it loses none."""
+
+    def __init__(self, events: Events, translate: Callable[[Event], Awaitable[Iterable[E]]]) -> None:
+        self._events = events
+        self._translate = translate
+        self._taken: Event | None = None
+        self._told: deque[E] = deque()
+
+    async def __anext__(self) -> E:
+        while not self._told:
+            if self._taken is None:
+                self._taken = await anext(self._events)
+            self._told.extend(await self._translate(self._taken))
+            self._taken = None
+        return self._told.popleft()
+
+    async def aclose(self) -> None:
+        """No more events. Idempotent."""
+        self._told.clear()
+        self._taken = None
+        await self._events.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self._events.__aenter__()
+        return self
+
+    def __del__(self) -> None:
+        """The subscription beneath lets go by itself."""
 
 
 def _let_go(source: EventSource) -> None:

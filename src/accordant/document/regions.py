@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 from accordant.document.batch import in_batch
 from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
-from accordant.types.errors import Conflict, Invalid
+from accordant.types.errors import Conflict, EpochChanged, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
 from accordant.types.readings import CURRENT, Claim, LogItem, LogReading, Reading, Token, bases_of, basis_of, mark_of
 from accordant.types.refs import Ref
@@ -201,6 +201,28 @@ class GuardedMap(_GuardedFace, Generic[T]):
     async def read(self, key: str | None = None, *, at_least: int | None = None, cached: bool = True) -> Reading[Any]:
         """The value of one key; without a key, all that have a value, at the version of the newest write."""
         return self.reading_of(await self._ask(key, at_least, cached), key)
+
+    async def readings(self, *, since: Reading[Any] | int | None = None) -> Reading[dict[str, Reading[T | None]]]:
+        """Each key by itself, with the version and the author of its last write, at the newest version of the map.
+
+        `since`, a reading of the map or its version: only keys written after that, deleted ones too, which read as None. So one
+        call says whether anything has changed, and what; `since=` the result of the last call goes on from there. Raises
+        `EpochChanged` when that reading is of another epoch: begin anew, without it.
+        """
+        version = since.version if isinstance(since, Reading) else 0 if since is None else since
+        answer = await self._port.ask(Question(self.name, self.kind, is_cached=False, since=version))
+        token, marks = answer.token, answer.marks or {}
+        if isinstance(since, Reading):
+            then = _expected(since, self.name)
+            if (then.epoch, then.incarnation) != (token.epoch, token.incarnation):
+                raise EpochChanged(f"{self.name} was read from another epoch", path=self.name, yours=version)
+        found = {}
+        for key, at_version, by, at in answer.entries or ():
+            path, own = f"{self.name}/{key}", replace(token, version=at_version)
+            status, because = marks.get(f"{path}@{at_version}", (CURRENT, None))
+            value = self._load(answer.value.get(key))
+            found[key] = Reading(value, at_version, own, path, by, at, status=status, because=because)
+        return Reading(found, token.version, token, self.name, answer.by, answer.at, marks=marks)
 
     def reading_of(self, answer: ReadAnswer, key: str | None = None) -> Reading[Any]:
         """Of one key; without one, of the whole map."""

@@ -72,6 +72,8 @@ class Answers:
         if spec.kind is Kind.GUARDED or (spec.kind is Kind.GUARDED_MAP and key is not None):
             return self._of_field(question, spec, self._state.fields.get(question.path, Field()))
         version = self._state.versions.get(name, 0)
+        if question.since is not None and spec.kind is Kind.GUARDED_MAP:
+            return self._written(name, version, question.since)
         if version == question.known:
             return self._unchanged(name, version)
         if question.since is not None and question.since >= self._state.folded.get(name, 0):
@@ -117,6 +119,14 @@ class Answers:
         marks = shown(self._state.marks.since(name, since))
         by, at = self._state.actors.of(version)
         return ReadAnswer(items, self.token(version), name, by, at, rows, marks=marks, since=since)
+
+    def _written(self, name: str, version: int, since: int) -> ReadAnswer:
+        """The keys of a guarded map that were written after `since`, each by itself."""
+        written = self._state.written_since(name, since)
+        value = {key: field.value for key, field in written.items() if field.is_set}
+        rows = tuple((key, field.version, field.by, field.at) for key, field in written.items())
+        marks = shown(self._state.marks.within(name))
+        return ReadAnswer(value, self.token(version), name, *self._state.actors.of(version), rows, marks=marks)
 
     def _unchanged(self, name: str, version: int) -> ReadAnswer:
         by, at = self._state.actors.of(version)

@@ -53,6 +53,7 @@ class DocumentState:
         self.folded: dict[str, int] = {}
         self.tails = Tails()
         self._members: dict[str, MemberIndex] = {}
+        self._recent: dict[str, dict[str, None]] = {}
         self.op_ids: dict[str, int] = {}
         self.marks = Marks()
         self.writers = Writers()
@@ -132,6 +133,20 @@ class DocumentState:
     def keys(self, name: str) -> dict[str, Field]:
         """The fields of a guarded map by key, set ones alone, in the order in which they were set."""
         return {key: self.fields[f"{name}/{key}"] for key in self.keyed.get(name, ())}
+
+    def written_since(self, name: str, since: int) -> dict[str, Field]:
+        """The fields of a guarded map written after that version by key, deleted ones too, in the order of their versions."""
+        recent = self._recent.get(name)
+        if recent is None:
+            prefix = f"{name}/"
+            found = [(one.version, path) for path, one in self.fields.items() if path.startswith(prefix)]
+            recent = self._recent[name] = {path[len(prefix) :]: None for _, path in sorted(found)}
+        keys: list[str] = []
+        for key in reversed(recent):
+            if self.fields[f"{name}/{key}"].version <= since:
+                break
+            keys.append(key)
+        return {key: self.fields[f"{name}/{key}"] for key in reversed(keys)}
 
     def canonical_state(self) -> dict[str, Any]:
         """All visible content: equal for replicas that hold the same log prefix (I8)."""
@@ -239,6 +254,10 @@ class DocumentState:
                 keys[op.key] = None
             else:
                 keys.pop(op.key, None)
+            recent = self._recent.get(op.region)
+            if recent is not None and version == entry.offset:  # a version that stays keeps its place in their order
+                recent.pop(op.key, None)
+                recent[op.key] = None
         self.fields[op.path] = Field(detail["value"], version, entry.actor, entry.at, detail["is_set"], claim, lost)
 
     def _slots(self, entry: Entry, plan: gate.Plan, region: str, is_folded: bool) -> list[Slot]:

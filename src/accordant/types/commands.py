@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accordant.types.errors import AccordantError, Invalid
-from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
+from accordant.types.limits import DERIVED_FROM_MAX, INTEGER_MAX, WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
 from accordant.types.memory_limits import BATCH_NAME_CHARS_MAX
 from accordant.types.readings import Basis, Marks, Token
 from accordant.types.regions import OPERATIONS, Kind
@@ -148,7 +148,8 @@ class Submission:
 class Question:
     """Read one region (or one key of it). `at_least`: wait until the document has reached that version. `known`: the version that
     the reader has; when that is the current one the answer says so, and leaves the value out. `is_cached` False: have it all.
-    `since`: of a log, only what was appended after that version."""
+    `since`: of a log, only what was appended after that version; of a guarded map, each key written after it by itself, deleted ones
+    too (0: all that were ever written)."""
 
     region: str
     kind: Kind
@@ -160,8 +161,12 @@ class Question:
 
     def __post_init__(self) -> None:
         _check_names(self.region, self.key)
-        if self.since is not None and (self.kind is not Kind.LOG or isinstance(self.since, bool) or self.since < 0):
-            raise Invalid("since= is a version, and of a log", code="bad_argument", path=self.region)
+        is_whole = self.kind is Kind.LOG or (self.kind is Kind.GUARDED_MAP and self.key is None)
+        is_version = isinstance(self.since, int) and not isinstance(self.since, bool) and 0 <= self.since <= INTEGER_MAX
+        if self.since is not None and not (is_whole and is_version):
+            raise Invalid(
+                "since= is a version, and of a log or a whole guarded map", code="bad_argument", path=self.region
+            )
 
     @property
     def path(self) -> str:
@@ -171,9 +176,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ReadAnswer:
-    """The JSON value of a region at a version. `entries` for logs: [ref, value, version, by, at] each. `marks`: what became of
-    refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out. `since`: items and marks are
-    those after that version alone; 0: all that there are."""
+    """The JSON value of a region at a version. `entries` of a log: [ref, version, by, at] of each item; of a guarded map that
+    was asked `since`: [key, version, by, at] of each key written after that, and `value` has those that are set. `marks`: what
+    became of refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out. `since`: a log's items
+    and marks are those after that version alone; 0: all that there are."""
 
     value: Any
     token: Token

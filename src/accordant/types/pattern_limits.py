@@ -11,6 +11,9 @@ __all__ = [
     "PENDING_LINE_CHARS",
     "PENDING_MAX",
     "QUEUE_MAX",
+    "READS_BETWEEN_MAX",
+    "READS_KEPT_MAX",
+    "VECTORS_MAX",
 ]
 
 # -- channel ------------------------------------------------------------------------------------------------------
@@ -34,3 +37,17 @@ DECIDED_PER_CALL_MAX: Final = 1_000
 
 ASKED_AT_ONCE: Final = 32
 """Questions that a pattern has in flight: half of what one connection may ask at once. The others wait for these."""
+
+# -- store ----------------------------------------------------------------------------------------------------
+
+READS_BETWEEN_MAX: Final = 64
+"""Reads of one logical run that are remembered one by one, so that remembering copies 64 pointers. Beyond: the oldest become
+one."""
+
+READS_KEPT_MAX: Final = 4_096
+"""Items that one logical run remembers having read: more than any node holds in a prompt. Beyond: the longest unread are
+forgotten, and a write to one of them counts as one that had not read it."""
+
+VECTORS_MAX: Final = 200_000
+"""Vectors that a store keeps in memory: 300 MB at 384 numbers each. Beyond: all but those of the present search are let go, and
+made again when they are needed; one search over more texts is `Invalid`, `too_many_texts`: narrow its prefix or its filter."""

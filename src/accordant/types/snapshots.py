@@ -113,6 +113,8 @@ class Cut:
             raise Invalid(text, code="wrong_kind", path=question.region)
         if found.kind is Kind.GUARDED or question.key is not None:
             return self._field(found, question, spec)
+        if question.since is not None and found.kind is Kind.GUARDED_MAP:
+            return self._since(found, question.region, question.since)
         rows = () if found.rows is None and found.kind is Kind.LOG else found.rows
         return ReadAnswer(
             found.value(), self.token(found.version), question.region, found.by, found.at, rows, marks=found.marks
@@ -127,6 +129,13 @@ class Cut:
         mark = None if region.marks is None else region.marks.get(ref)
         marks = None if mark is None else {str(ref): mark}
         return ReadAnswer(value, self.token(one.version), path, one.by, one.at, None, one.claim, marks)
+
+    def _since(self, region: RegionCut, name: str, since: int) -> ReadAnswer:
+        fields = [(one.version, str(key), one) for key, one in region.fields.items() if one.version > since]
+        fields.sort(key=lambda field: field[:2])
+        value = {key: json.loads(one.value) for _, key, one in fields if one.value is not None}
+        rows = tuple((key, version, one.by, one.at) for version, key, one in fields)
+        return ReadAnswer(value, self.token(region.version), name, region.by, region.at, rows, marks=region.marks)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
