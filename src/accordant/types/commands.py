@@ -146,10 +146,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Read one region (or one key of it). `at_least`: wait until the document has reached that version. `known`: the version that
-    the reader has; when that is the current one the answer says so, and leaves the value out. `is_cached` False: have it all.
-    `since`: of a log, only what was appended after that version; of a guarded map, each key written after it by itself, deleted ones
-    too (0: all that were ever written)."""
+    """Read one region (or one key of it). `at_least`: wait until the document has reached that version. `known`: the version
+    that the reader has; when that is the current one the answer says so, and leaves the value out. `is_cached` False: have it
+    all. `since`: of a log, only what was appended after that version; of a guarded map, each key written after it by itself,
+    deleted ones too (0: all that were ever written)."""
 
     region: str
     kind: Kind
@@ -178,8 +178,8 @@ class Question:
 class ReadAnswer:
     """The JSON value of a region at a version. `entries` of a log: [ref, version, by, at] of each item; of a guarded map that
     was asked `since`: [key, version, by, at] of each key written after that, and `value` has those that are set. `marks`: what
-    became of refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out. `since`: a log's items
-    and marks are those after that version alone; 0: all that there are."""
+    became of refs in it. `is_unchanged`: it is the version that the reader knows, and the value is left out. `since`: a log's
+    items and marks are those after that version alone; 0: all that there are."""
 
     value: Any
     token: Token
