@@ -53,7 +53,7 @@ def things_of(one: str, other: str) -> Things:
     if not a or not b or max(len(a), len(b)) > _FORM_WORDS_MAX or (_word_set(a) ^ _word_set(b)) & _QUANTIFIERS:
         return Things.ONE
     stems = [[canonical_stem(token.word)[0] for token in side] for side in (a, b)]
-    steps = SequenceMatcher(None, *stems, autojunk=False).get_opcodes()
+    steps = SequenceMatcher(None, stems[0], stems[1], autojunk=False).get_opcodes()
     if sum(to - at for what, at, to, _, _ in steps if what == "equal") < _PARALLEL_SHARE_MIN * min(len(a), len(b)):
         return Things.ONE
     if _numbered_apart(_numbered(a), _numbered(b)):
