@@ -18,6 +18,7 @@ from accordant.coherence_pass import CoherenceReport
 from accordant.coherence_pass.findings import Findings
 from accordant.types.limits import CHECK_FILE_BYTES_MAX
 from audited_store import KEY, TASK, Brief, answer, run, written
+from judging_service import answering, says, service
 from serving import serving
 
 AGAINST = "# Brief\n\nThe churn rate was 4.1% in Q3.\n\nThe churn rate was 5.3% in Q3.\n"
@@ -224,3 +225,44 @@ def test_a_model_that_was_asked_for_has_to_be_there(tmp_path: Path, monkeypatch:
     result = run("check", file, "--model", "some/cross-encoder")
     assert (result.exit_code, "accordant[semantic]" in result.stderr) == (3, True)
     assert run("check", file, "--model", "own", "--rules-only").exit_code == 2
+
+
+HEDGED = "# Brief\n\nThe churn rate was 4.1% in Q3.\n\nThe churn rate may have been 5.3% in Q3.\n"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "reported", "possible"), [("contradiction", 4, 1, 0), ("paraphrase", 0, 0, 0)]
+)
+def test_a_judge_is_asked_about_what_is_only_possible(
+    verdict: str, code: int, reported: int, possible: int, tmp_path: Path
+) -> None:
+    """Its word reports the pair or drops it; the report says that there was a judge."""
+    file = tmp_path / "brief.md"
+    file.write_text(HEDGED)
+    with service(answering(says(json.dumps({"verdict": verdict})))) as seen:
+        options = ("--rules-only", "--judge", seen.url, "--judge-model", "m", "--json")
+        report = answer("check", file, *options, exit_code=code)
+        assert (len(report["contradictions"]), len(report["possible"])) == (reported, possible)
+        assert report["checker"]["tiers"] == ["rule", "judge"]
+        assert len(seen.bodies) == 1
+    without = answer("check", file, "--rules-only", "--json")
+    assert len(without["possible"]) == 1
+
+
+@pytest.mark.parametrize("half", [("--judge", "http://127.0.0.1:9/v1"), ("--judge-model", "m")])
+def test_half_a_judge_is_refused(half: tuple[str, ...], tmp_path: Path) -> None:
+    """An address without a model, or the other way round, is a mistake in usage."""
+    (tmp_path / "a.md").write_text(AGAINST)
+    result = run("check", tmp_path / "a.md", "--rules-only", *half)
+    assert result.exit_code == 2
+    assert "--judge-model NAME" in result.stderr
+
+
+def test_a_judge_that_is_away_leaves_it_possible(tmp_path: Path) -> None:
+    """Nobody at its address: the pass ends all the same, what was possible still is, and standard error says why."""
+    file = tmp_path / "brief.md"
+    file.write_text(HEDGED)
+    result = run("check", file, "--rules-only", "--judge", "http://127.0.0.1:9/v1", "--judge-model", "m", "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["coherent"], len(report["possible"])) == (0, True, 1)
+    assert "undecided" in result.stderr

@@ -21,10 +21,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from accordant.cli.check_format import render_table
 from accordant.cli.check_sarif import sarif
 from accordant.cli.check_source import AGENT, Loaded, load, loaded_of_store
-from accordant.cli.check_tiers import checker_for, tell_tiers
+from accordant.cli.check_tiers import checker_for, judge_at, tell_judge, tell_tiers
 from accordant.cli.output import AsJson, Exit, console, print_json, wants_json
 from accordant.cli.source import DocumentName
-from accordant.coherence_pass import Checker, CoherenceReport
+from accordant.coherence_pass import Checker, CheckerConfig, CoherenceReport
 from accordant.coherence_pass.from_outline import versions_in, with_reads
 from accordant.engine.stores.contract import Store
 from accordant.types.errors import Invalid
@@ -66,6 +66,18 @@ Model = Annotated[
     str | None,
     typer.Option(show_default="own", help="The learned verdict: own, or a CrossEncoder by its hub name or folder."),
 ]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        metavar="URL",
+        help="A service that speaks OpenAI's chat completions: asked about what is only possible. Its key: ACCORDANT_JUDGE_KEY.",
+    ),
+]
+JudgeModel = Annotated[str | None, typer.Option("--judge-model", metavar="NAME", help="The model to ask there.")]
+JudgeReports = Annotated[
+    bool, typer.Option("--judge-reports", help="It is also asked about what the learned verdict is sure of.")
+]
 Failing = Annotated[
     FailOn, typer.Option(help="End with 4 on a contradiction: on any that is open, on one that is new, or never.")
 ]
@@ -100,6 +112,9 @@ def check(
     watch: Again = False,
     rules_only: RulesOnly = False,
     model: Model = None,
+    judge: Judge = None,
+    judge_model: JudgeModel = None,
+    judge_reports: JudgeReports = False,
     fail_on: Failing = FailOn.OPEN,
     baseline: Baseline = None,
     format: Shown = None,
@@ -123,9 +138,12 @@ def check(
     accordant check ws://127.0.0.1:8765/sync/acme/task/q3/brief --watch --health-port 9100
 
     accordant check brief.md --format sarif --fail-on new --baseline last.json
+
+    accordant check brief.md --judge https://models.example/v1 --judge-model some-model
     """
     known = _known(baseline)
-    checker = checker_for(rules_only, model)
+    asked = judge_at(judge, judge_model)
+    checker = checker_for(rules_only, model, CheckerConfig(judge_reports=judge_reports), asked)
     show = _shower(format, as_json, watch)
     if watch:
         tell_tiers(checker, rules_only)
@@ -138,6 +156,7 @@ def check(
     with _progress() as told:
         report, own = asyncio.run(_once(source, document, token, checker, told))
     tell_tiers(checker, rules_only)
+    tell_judge(asked)
     show(report)
     new = {one.id for one in report.contradictions} - known - own
     if (fail_on is FailOn.OPEN and not report.coherent) or (fail_on is FailOn.NEW and new):
