@@ -142,6 +142,8 @@ def test_near_misses_stay_coherent(why: str, left: str, right: str) -> None:
         ("Churn was 4.1%.", "Q3 churn was 6.3%.", "times"),
         ("The service has 3 replicas.", "The production service has 5 replicas.", "production"),
         ("It probably has 3 replicas in the cluster.", "The cluster has 5 replicas.", "hedged"),
+        ("The limit may be 5.", "The limit is 9.", "hedged"),
+        ("Churn may have been about 5.3% in Q3.", "Churn was 4.1% in Q3.", "hedged"),
         ("The price was $10.", "The price is $12.", "different times"),
         ("While the backup runs, the queue waits 5 s.", "The backup queue waits 9 s.", "condition"),
         ("The agents found 3 errors.", "The agents found 5 errors.", "occasions"),

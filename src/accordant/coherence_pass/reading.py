@@ -134,6 +134,7 @@ class _Reader:
             _tense(plain_words),
             (
                 *_reservations(plain_words, len(plain_words) + len(numbers) + len(dates)),
+                *(("hedged",) if _MAY_BE_SO_MUCH.search(text) else ()),
                 *(("partly denied",) if _PARTLY_DENIED.search(text) else ()),
                 *(("literal",) if self._is_literal and not _MEANINGFUL.isdisjoint(plain_words[:1]) else ()),
             ),
@@ -251,6 +252,11 @@ _QUANTIFIERS: Final = {
     "none": "none", "no": "none", "nobody": "none", "only": "only",
 }  # fmt: skip
 
+
+_MAY_BE_SO_MUCH: Final = re.compile(
+    r"\bmay (?:be|have been|reach|have reached) (?:about |around |roughly |nearly |up to |as \w+ as )?[^\w\s]?\d", re.I
+)
+"""Of a number "may be" is a guess; of an act it is a permission."""
 
 _PARTLY_DENIED: Final = re.compile(
     r"\b(?:and|or|but)(?: \w+){0,2} (?:not|never|no|cannot|\w+n't)\b|, (?:not|never) ", re.I
