@@ -39,6 +39,7 @@ from accordant.types.retention import Retention
 if TYPE_CHECKING:
     from accordant.coherence_pass.runner import CoherencePass
     from accordant.engine.host.engine import Engine
+    from accordant.patterns.block import Block, block
     from accordant.patterns.channel import Channel, channel
     from accordant.patterns.store import Store, store
     from accordant.patterns.store_items import Absent, Item, ItemChanged
@@ -51,6 +52,7 @@ __all__ = [
     "AccordantError",
     "Appearance",
     "BlameRun",
+    "Block",
     "Change",
     "Channel",
     "Claim",
@@ -99,6 +101,7 @@ __all__ = [
     "WireError",
     "WriteDenied",
     "Xml",
+    "block",
     "channel",
     "connect",
     "region",
@@ -106,6 +109,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Block": "accordant.patterns.block",
+    "block": "accordant.patterns.block",
     "Absent": "accordant.patterns.store_items",
     "Channel": "accordant.patterns.channel",
     "CoherencePass": "accordant.coherence_pass.runner",

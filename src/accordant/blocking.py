@@ -14,8 +14,8 @@ thread and may be plain functions; they make no blocking calls of their own.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -115,9 +115,28 @@ def _blocking(value: Any, thread: LoopThread) -> Any:
             return _iterated(result, thread)
         elif isinstance(result, Events):
             return _Following(result, thread)
+        elif isinstance(result, AbstractAsyncContextManager):
+            return _entering(result, thread)
         return _blocking(result, thread) if isinstance(result, Document | Region | Snapshot) else result
 
     return call
+
+
+@contextmanager
+def _entering(manager: AbstractAsyncContextManager[Any], thread: LoopThread) -> Iterator[Any]:
+    """A block of a pattern without `async`: `with doc.memory.rethinking() as draft: ...`."""
+    entered = thread.run(_run(manager.__aenter__()))
+    try:
+        yield _Blocking(entered, thread)
+    except BaseException as error:
+        if not thread.run(_run(manager.__aexit__(type(error), error, error.__traceback__))):
+            raise
+    else:
+        thread.run(_run(manager.__aexit__(None, None, None)))
+
+
+async def _run(work: Awaitable[Any]) -> Any:
+    return await work
 
 
 class _Following:

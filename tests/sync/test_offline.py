@@ -113,6 +113,8 @@ async def test_what_is_guarded_says_at_once_that_nobody_decides() -> None:
             lambda: brief.account.read(),
             lambda: brief.account.update(lambda _: {}),
             lambda: brief.draft.replace("a", "b"),
+            lambda: brief.draft.insert_after("a", "b"),
+            lambda: brief.draft.compact(lambda text: text),
             lambda: brief.findings.append("derived", derived_from=found),
             lambda: brief.history(),
         ]

@@ -57,6 +57,19 @@ class Text(_MergeFace):
         """Insert before the character at `index` (the length of the text: at its end)."""
         return await self._merge(self._write("insert", index=index, text=text), why, derived_from)
 
+    async def insert_after(
+        self, anchor: str, text: str, *, why: str | None = None, derived_from: Readings = ()
+    ) -> Committed:
+        """Insert behind a text that occurs exactly once in the text as it is now, wherever others' edits have moved it; otherwise
+        `Conflict` with an excerpt."""
+        return await self._merge(self._write("insert", after=anchor, text=text), why, derived_from)
+
+    async def insert_before(
+        self, anchor: str, text: str, *, why: str | None = None, derived_from: Readings = ()
+    ) -> Committed:
+        """The same, in front of it."""
+        return await self._merge(self._write("insert", before=anchor, text=text), why, derived_from)
+
     async def append(self, text: str, *, why: str | None = None, derived_from: Readings = ()) -> Committed:
         """Insert at the end, wherever that is by then."""
         return await self._merge(self._write("append", text=text), why, derived_from)
@@ -77,6 +90,21 @@ class Text(_MergeFace):
         """Rewrite it all, if nothing has touched it since `expect`. Owners only: `writes=` or `allow=` of the region say who."""
         write = self._write("rethink", None, expected(expect, self.name), text=text)
         return await self._merge(write, why, derived_from)
+
+    async def compact(
+        self, fold: Callable[[str], str | Awaitable[str]], *, base: Reading[str] | None = None, why: str | None = None
+    ) -> Committed:
+        """Replace the text as it is now (or as `base` read it) by what `fold` makes of it; what others insert meanwhile stays
+        where it is, behind the fold.
+
+        `fold` may take its time (a model call): nothing is locked. Owners only. Raises `Conflict` when a part of what was folded
+        has been deleted or replaced meanwhile: the fold would bring back what somebody corrected.
+        """
+        reading = await self.read() if base is None else base
+        folded = fold(reading.value)
+        text = await folded if inspect.isawaitable(folded) else folded
+        write = self._write("compact", None, expected(reading, self.name), text=text, chars=len(reading.value))
+        return await self._merge(write, why, ())
 
 
 class Log(_MergeFace, Generic[T]):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from accordant.engine.appending import Appender
+from accordant.engine.blame import blame
 from accordant.engine.crdt import Emission, Replica
 from accordant.engine.guard import Reader, check_token
 from accordant.engine.members import StagedMembers
@@ -19,6 +20,9 @@ from accordant.engine.structs import Struct
 from accordant.types.commands import Write
 from accordant.types.entries import OpRecord
 from accordant.types.errors import Conflict, Denied, Invalid
+from accordant.types.limits import REGION_BYTES_MAX
+from accordant.types.pattern_limits import FOLDED_NAMED_MAX
+from accordant.types.readings import Token
 from accordant.types.regions import Kind, RegionSpec
 from accordant.types.values import canonical_json, is_text
 
@@ -79,8 +83,13 @@ class Merge:
         return {"at": at, "deleted": delete, "inserted": insert[:EXCERPT_CHARS], "chars": len(insert)}, (), None
 
     def _text_insert(self, write: Write, spec: RegionSpec) -> Any:
-        text = _text_of(write, "text")
-        index = _integer(write, "index", 0, len(self._text(write.region)))
+        text, now = _text_of(write, "text"), self._text(write.region)
+        if "after" in write.args or "before" in write.args:
+            side = "after" if "after" in write.args else "before"
+            anchor = _text_of(write, side)
+            index = self._single(write, anchor, now) + (len(anchor) if side == "after" else 0)
+        else:
+            index = _integer(write, "index", 0, len(now))
         return self._edit(write, spec, index, 0, text)
 
     def _text_append(self, write: Write, spec: RegionSpec) -> Any:
@@ -98,13 +107,18 @@ class Merge:
 
     def _text_replace(self, write: Write, spec: RegionSpec) -> Any:
         old, new, now = _text_of(write, "old"), _text_of(write, "new"), self._text(write.region)
-        if not old:
-            raise Invalid("replace needs the text to be replaced", code="bad_argument", path=write.path)
-        found = now.find(old)
-        if found < 0 or now.find(old, found + 1) >= 0:
+        found = self._single(write, old, now)
+        return self._edit(write, spec, found, len(old), new)
+
+    def _single(self, write: Write, wanted: str, now: str) -> int:
+        """Where it stands, exactly once, in the text as it is now; raises `Conflict` (`no_single_match`) with an excerpt."""
+        if not wanted:
+            raise Invalid(f"{write.op} needs the text that it looks for", code="bad_argument", path=write.path)
+        found = now.find(wanted)
+        if found < 0 or now.find(wanted, found + 1) >= 0:
             version, by = self._state.version_of(write.region)
             raise Conflict(
-                f"{old[:60]!r} occurs {'more than once' if found >= 0 else 'nowhere'} in {write.region} as it is now",
+                f"{wanted[:60]!r} occurs {'more than once' if found >= 0 else 'nowhere'} in {write.region} as it is now",
                 code="no_single_match",
                 path=write.path,
                 reason="no_single_match",
@@ -115,7 +129,42 @@ class Merge:
                 recover="reread",
                 hint="read again and choose a text that occurs exactly once",
             )
-        return self._edit(write, spec, found, len(old), new)
+        return found
+
+    def _text_compact(self, write: Write, spec: RegionSpec) -> Any:
+        """What was there at the base gives way to `text`, at the start; what was inserted since stays where it is.
+
+        `chars`: how many there were. If one of them is gone, somebody has corrected what was folded: that is a `Conflict`.
+        """
+        name, new = write.region, _text_of(write, "text")
+        if name in self._texts or name in self._tails:
+            raise Invalid(f"one submission folds {name} or edits it", code="twice_in_one", path=write.path)
+        now, token = self._text(name), write.expect
+        read = self._expect_region(write, current=0)
+        runs = [run for run in blame(self._state, name) if run.version <= read]
+        if sum(run.end - run.start for run in runs) != _integer(write, "chars", 0, len(now) + REGION_BYTES_MAX):
+            self._corrected(write, token)
+        refs = dict.fromkeys(f"{name}@{run.version}" for run in runs)
+        detail, _, _ = self._edit(write, spec, 0, 0, new)
+        deleted = 0
+        for run in reversed(runs):
+            self._edit(write, spec, run.start + len(new), run.end - run.start, "")
+            deleted += run.end - run.start
+        supersedes = list(refs)[-FOLDED_NAMED_MAX:]
+        return detail | {"deleted": deleted, "upto": read, "supersedes": supersedes}, (), read
+
+    def _corrected(self, write: Write, token: Token | None) -> NoReturn:
+        version, by = self._state.version_of(write.region)
+        raise Conflict(
+            f"what was folded of {write.path} has been corrected since",
+            path=write.path,
+            reason="corrected",
+            yours=None if token is None else token.version,
+            current=version,
+            value=self._text(write.region),
+            changed_by=by,
+            recover="reread",
+        )
 
     def _text_rethink(self, write: Write, spec: RegionSpec) -> Any:
         new, now = _text_of(write, "text"), self._text(write.region)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accordant.patterns.block import Block, block
     from accordant.patterns.channel import Channel, channel
 
-__all__ = ["Channel", "channel"]
+__all__ = ["Block", "Channel", "block", "channel"]
 
 _LAZY = {
+    "Block": "accordant.patterns.block",
+    "block": "accordant.patterns.block",
     "Channel": "accordant.patterns.channel",
     "channel": "accordant.patterns.channel",
 }

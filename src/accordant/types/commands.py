@@ -24,8 +24,8 @@ class Write:
     """One intention on one region. `args` by operation (all JSON values):
 
     guarded, guarded_map  commit {value} | delete {} | claim {ttl_s} | renew {ttl_s} | release {}   with `expect`
-    text                  insert {index, text} | append {text} | delete {index, count} | replace {old, new}
-                          | rethink {text} with `expect`   (indexes and counts are Unicode characters)
+    text                  insert {text, index | after | before} | append {text} | delete {index, count} | replace {old, new}
+                          | rethink {text} | compact {text, chars}, both with `expect`   (counts are Unicode characters)
     log                   append {items} (with `expect`: only on that version) | compact {items, upto, refs}
     union_set             add {items} | discard {items}
     counter               increment {by}

@@ -7,7 +7,9 @@ from typing import Final
 __all__ = [
     "ASKED_AT_ONCE",
     "DECIDED_PER_CALL_MAX",
+    "FOLDED_NAMED_MAX",
     "HANDOFF_BYTES_MAX",
+    "LEASE_TTL_S",
     "PENDING_LINE_CHARS",
     "PENDING_MAX",
     "QUEUE_MAX",
@@ -51,3 +53,13 @@ forgotten, and a write to one of them counts as one that had not read it."""
 VECTORS_MAX: Final = 200_000
 """Vectors that a store keeps in memory: 300 MB at 384 numbers each. Beyond: all but those of the present search are let go, and
 made again when they are needed; one search over more texts is `Invalid`, `too_many_texts`: narrow its prefix or its filter."""
+
+# -- block --------------------------------------------------------------------------------------------------------
+
+LEASE_TTL_S: Final = 60.0
+"""A curator's lease on a block, renewed at a third of it: who dies in the middle keeps the others out for a minute. When it has
+run out, what is committed under it is `Fenced`."""
+
+FOLDED_NAMED_MAX: Final = 256
+"""Refs that a compaction of a text names as superseded, the newest: each is a row of the audit. Older ones are folded all the
+same."""

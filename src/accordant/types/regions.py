@@ -57,7 +57,7 @@ class Kind(StrEnum):
 _OPERATIONS: Mapping[Kind, frozenset[str]] = {
     Kind.GUARDED: frozenset({"commit", "delete"}),
     Kind.GUARDED_MAP: frozenset({"commit", "delete", "claim", "renew", "release"}),
-    Kind.TEXT: frozenset({"insert", "append", "delete", "replace", "rethink"}),
+    Kind.TEXT: frozenset({"insert", "append", "delete", "replace", "rethink", "compact"}),
     Kind.LOG: frozenset({"append", "compact"}),
     Kind.UNION_SET: frozenset({"add", "discard"}),
     Kind.COUNTER: frozenset({"increment"}),

@@ -30,7 +30,12 @@ _CAN_WAIT = {
 
 def can_wait(writes: Sequence[Write]) -> bool:
     """Whether all of these may be performed now and merged later: what names a version it expects is decided by the authority."""
-    return all(write.op in _CAN_WAIT.get(write.kind, ()) and write.expect is None for write in writes)
+    return all(
+        write.op in _CAN_WAIT.get(write.kind, ())
+        and write.expect is None
+        and not write.args.keys() & {"after", "before"}  # an anchor is looked for in the newest text
+        for write in writes
+    )
 
 
 class LocalReplica:
