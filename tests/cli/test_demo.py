@@ -129,6 +129,17 @@ def test_the_crews_night_ends_well(tmp_path: Path) -> None:
     assert answer("verify", store)["agrees"] is True
 
 
+@pytest.mark.parametrize(("name", "lines"), [("channel", 4), ("block", 5)])
+def test_a_pattern_plays_itself(name: str, lines: int, tmp_path: Path) -> None:
+    """The demonstration of a pattern asserts what it shows; its store verifies."""
+    store = tmp_path / "demo.db"
+    command = [sys.executable, str(ROOT / "demos" / f"{name}.py"), str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line[:2] for line in done.stdout.splitlines()] == ["✓ "] * lines
+    assert answer("verify", store)["agrees"] is True
+
+
 def test_a_contradiction_is_found_and_put_right_over_websockets() -> None:
     """Agents, server and sidecar as processes: the planted contradiction has both authors and what each had read, one side is
     taken back, and the next report is coherent."""
