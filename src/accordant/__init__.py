@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from accordant.engine.host.engine import Engine
     from accordant.patterns.block import Block, block
     from accordant.patterns.channel import Channel, channel
+    from accordant.patterns.promotion import Promoted, promote, promoted
     from accordant.patterns.store import Store, store
     from accordant.patterns.store_items import Absent, Item, ItemChanged
     from accordant.sync.client import connect
@@ -82,6 +83,7 @@ __all__ = [
     "Namespace",
     "NoAuthority",
     "Present",
+    "Promoted",
     "Reading",
     "Ref",
     "Retention",
@@ -104,11 +106,16 @@ __all__ = [
     "block",
     "channel",
     "connect",
+    "promote",
+    "promoted",
     "region",
     "store",
 ]
 
 _LAZY = {
+    "Promoted": "accordant.patterns.promotion",
+    "promote": "accordant.patterns.promotion",
+    "promoted": "accordant.patterns.promotion",
     "Block": "accordant.patterns.block",
     "block": "accordant.patterns.block",
     "Absent": "accordant.patterns.store_items",

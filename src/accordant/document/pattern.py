@@ -85,6 +85,11 @@ class Pattern:
         return Declared(cls, item, settings)
 
     @property
+    def document(self) -> Document:
+        """The handle that it works through."""
+        return self._document
+
+    @property
     def regions(self) -> tuple[Region, ...]:
         """The regions that it is made of."""
         return tuple(self._document.region_as(spec) for spec in self._specs.values())

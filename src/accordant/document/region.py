@@ -6,13 +6,15 @@ the readings a write was derived from, all of which must still be current (I5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from accordant.document.batch import in_batch
-from accordant.document.port import Port
+from accordant.document.port import HistoryQuery, Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
+from accordant.types.entries import Entry
 from accordant.types.errors import Conflict, Invalid
+from accordant.types.namespaces import DocumentKey
 from accordant.types.readings import CURRENT, Reading, Token, bases_of, basis_of
 from accordant.types.regions import Kind, RegionSpec
 
@@ -40,6 +42,20 @@ class Region:
     def name(self) -> str:
         """The region's name: the Yjs root's name for mergeable regions."""
         return self.spec.name
+
+    @property
+    def document(self) -> DocumentKey:
+        """The document that it is in."""
+        return self._port.key
+
+    @property
+    def agent(self) -> str:
+        """Under which name it is written from here."""
+        return self._port.agent
+
+    async def history(self, *, kind: str | None = None, before: int | None = None, limit: int = 100) -> Sequence[Entry]:
+        """What happened here, newest first, as `doc.history` tells it."""
+        return await self._port.history(HistoryQuery(self.name, None, kind, None, None, None, before, limit))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._port.key}#{self.name}>"

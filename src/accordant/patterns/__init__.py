@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accordant.patterns.block import Block, block
     from accordant.patterns.channel import Channel, channel
+    from accordant.patterns.promotion import Promoted, promote, promoted
 
-__all__ = ["Block", "Channel", "block", "channel"]
+__all__ = ["Block", "Channel", "Promoted", "block", "channel", "promote", "promoted"]
 
 _LAZY = {
+    "Promoted": "accordant.patterns.promotion",
+    "promote": "accordant.patterns.promotion",
+    "promoted": "accordant.patterns.promotion",
     "Block": "accordant.patterns.block",
     "block": "accordant.patterns.block",
     "Channel": "accordant.patterns.channel",

@@ -12,6 +12,7 @@ __all__ = [
     "LEASE_TTL_S",
     "PENDING_LINE_CHARS",
     "PENDING_MAX",
+    "PROMOTIONS_PAGE",
     "QUEUE_MAX",
     "READS_BETWEEN_MAX",
     "READS_KEPT_MAX",
@@ -63,3 +64,9 @@ run out, what is committed under it is `Fenced`."""
 FOLDED_NAMED_MAX: Final = 256
 """Refs that a compaction of a text names as superseded, the newest: each is a row of the audit. Older ones are folded all the
 same."""
+
+# -- promotion ----------------------------------------------------------------------------------------------------
+
+PROMOTIONS_PAGE: Final = 500
+"""Entries of a target's history that are read at once, to find out whether something has been promoted before. The next page
+comes when these are looked through."""

@@ -1,0 +1,346 @@
+"""Promotion: into a wider scope, reviewed, once, and with where it came from."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from accordant import (
+    Channel,
+    Denied,
+    Document,
+    Engine,
+    Guarded,
+    Invalid,
+    Log,
+    Namespace,
+    Promoted,
+    Ref,
+    SchemaError,
+    Text,
+    channel,
+    connect,
+    promote,
+    promoted,
+    region,
+)
+from accordant.document.pattern import Pattern, Settings
+from accordant.patterns.promotion import check_scope
+from accordant.types.regions import Kind, RegionSpec, Rules
+from serving import serving
+
+TASK, OTHER = Namespace.task("acme", "q3"), Namespace.task("acme", "q4")
+ROLE, SHARED = Namespace.role("acme", "analyst"), Namespace.shared()
+
+
+class Lesson(BaseModel):
+    text: str
+    source: str = ""
+
+
+def has_a_source(lesson: Any) -> bool:
+    return bool(lesson["source"])
+
+
+class Brief(Document):
+    findings: Log[Lesson]
+    status: Guarded[str]
+    draft: Text
+    decided: Channel[Lesson] = channel(supervisor="lead")
+
+
+class Shelf(Document):
+    lessons: Promoted[Lesson] = promoted(validators=has_a_source)
+    checked: Promoted[Lesson] = promoted(reviewers=("ann", "role:editor"))
+    plain: Log[Lesson] = region(validators=has_a_source)
+    notes: Log[Any]
+
+
+GOOD = Lesson(text="Q3 churn is 1.4%", source="audit")
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "websocket"])
+def test_a_reviewed_item_is_copied_with_its_provenance(kind: str, tmp_path: Path) -> None:
+    """From a task into the role's memory and into what all share: the copy says where from, whose, and who looked at it."""
+
+    async def main() -> None:
+        async with Engine(tmp_path / "s.db" if kind == "sqlite" else None) as engine, serving(engine) as url:
+
+            async def opened(cls: type[Document], ns: Namespace, name: str, agent: str) -> Any:
+                if kind != "websocket":
+                    return await engine.open(cls, ns, name, agent=agent)
+                return await connect(cls, url, ns, name, agent=agent)
+
+            task = await opened(Brief, TASK, "brief", "web")
+            ref = await task.findings.append(GOOD)
+            role, shared = [await opened(Shelf, ns, "shelf", "curator") for ns in (ROLE, SHARED)]
+            for shelf in (role, shared):
+                made = await promote(task, ref, to=shelf.lessons, reviewed_by="ann", why="holds for all")
+                [item] = await shelf.lessons.read()
+                assert (item.ref, item.by, item.value.value) == (made.ref, "curator", GOOD)
+                assert item.value.promoted_from == f"acme/task/q3/brief#{ref}" == made.origin.link
+                assert (item.value.origin.author, item.value.reviewed_by) == ("web", "ann")
+                assert f"[from acme/task/q3/brief#{ref} by web, reviewed by ann]" in str(item.value)
+                assert (await shelf.history("lessons", kind="write"))[0].why == "holds for all"
+                await shelf.close()
+            await task.close()
+
+    asyncio.run(main())
+
+
+def test_promoting_twice_makes_one() -> None:
+    """Again, at once from two handles, and into plain logs: the same item, said to be a duplicate."""
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            engine = await stack.enter_async_context(Engine())
+            url = await stack.enter_async_context(serving(engine))
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            ref, other = await task.findings.extend([GOOD, GOOD])
+            peers = [connect(Shelf, url, ROLE, "shelf", agent=name) for name in ("a", "b", "c")]
+            shelves = [await stack.enter_async_context(peer) for peer in peers]
+            for name in ("lessons", "plain"):
+                made = await asyncio.gather(
+                    *(promote(task, ref, to=getattr(shelf, name), reviewed_by="ann") for shelf in shelves * 3)
+                )
+                assert {one.ref for one in made} == {made[0].ref}
+                assert sum(not one.duplicate for one in made) == 1
+                assert not (await promote(task, other, to=getattr(shelves[0], name), reviewed_by="ann")).duplicate
+            assert len(await shelves[0].lessons.read()) == 2
+            assert (await shelves[0].plain.read()).value == [GOOD, GOOD]
+            why = (await shelves[0].plain.history())[1].why
+            assert why is not None
+            assert why.startswith(f"promoted from acme/task/q3/brief#{ref} (")
+            again = await engine.open(Brief, OTHER, "brief", agent="web")
+            same = await again.findings.append(GOOD)
+            assert not (await promote(again, same, to=shelves[0].plain)).duplicate, "another document's item"
+
+    asyncio.run(main())
+
+
+def test_the_gate_of_the_target_judges_the_copy() -> None:
+    """What its validators reject, or its type does not fit, does not get in; a corpus has its own verdict."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            bad = await task.findings.append(Lesson(text="everybody knows"))
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            for target in (shelf.lessons, shelf.plain):
+                with pytest.raises(Denied) as denied:
+                    await promote(task, bad, to=target, reviewed_by="ann")
+                assert denied.value.code == "rejected_by:has_a_source"
+            await task.status.commit("done", expect=await task.status.read())
+            status = await task.status.read()
+            with pytest.raises(Invalid):
+                await promote(task, status, to=shelf.plain)
+            await promote(task, status, to=(await engine.open(Shelf, ROLE, "notes", agent="curator")).notes)
+            corpus = Corpus(shelf, "corpus")
+            assert (await promote(task, status, to=corpus, reviewed_by="ann")).ref == Ref("corpus@7.0")
+            assert "reviewed by ann" in corpus.why
+            assert corpus.origin == f"acme/task/q3/brief#{status.ref}"
+            corpus.status = "rejected"
+            with pytest.raises(Denied) as rejected:
+                await promote(task, status, to=corpus, reviewed_by="ann")
+            assert rejected.value.code == "rejected_by:narration"
+            with pytest.raises(Invalid):
+                await promote(task, await task.findings.append(GOOD), to=corpus)
+
+    asyncio.run(main())
+
+
+@dataclass
+class Verdict:
+    status: str
+    ref: str | None
+    stage: str | None = None
+    reason: str = "process talk"
+
+
+class Corpus(Pattern):
+    """As much of a corpus as a promotion needs."""
+
+    settings_type = Settings
+    status = "accepted"
+
+    @classmethod
+    def specs(cls, name: str, item: Any, settings: Any) -> list[RegionSpec]:
+        return [RegionSpec("notes", Kind.LOG, None, Rules())]
+
+    async def contribute(self, text: str, *, why: str, origin: str) -> Verdict:
+        self.why, self.origin = why, origin
+        return Verdict(self.status, "corpus@7.0", "narration")
+
+
+def test_who_may_review() -> None:
+    """Into what all share nothing goes unreviewed; nobody reviews its own; named reviewers promote in their own name."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            lead = await engine.open(Brief, TASK, "brief", agent="lead")
+            ref = await task.findings.append(GOOD)
+            accepted = (await lead.decided.accept(await task.decided.propose(GOOD)))[0]
+            role = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            ann = await engine.open(Shelf, ROLE, "shelf", agent="ann")
+            shared = await engine.open(Shelf, SHARED, "shelf", agent="curator")
+            refused = [
+                (shared.lessons, ref, None, "no_reviewer"),
+                (shared.plain, ref, None, "no_reviewer"),
+                (shared.lessons, ref, "web", "reviewed_by_author"),
+                (role.lessons, ref, "web", "reviewed_by_author"),
+                (shared.lessons, accepted, "web", "reviewed_by_author"),
+                (shared.lessons, accepted, "lead", "reviewed_by_author"),
+                (role.checked, ref, None, "no_reviewer"),
+                (role.checked, ref, "ann", "not_the_reviewer"),
+                (role.checked, ref, "curator", "not_permitted"),
+            ]
+            for target, named, reviewer, code in refused:
+                with pytest.raises(Denied) as denied:
+                    await promote(task, named, to=target, reviewed_by=reviewer)
+                assert denied.value.code == code, (target, reviewer)
+            with pytest.raises(Invalid):
+                await promote(task, ref, to=shared.lessons, reviewed_by="")
+            await promote(task, ref, to=ann.checked, reviewed_by="ann")
+            await promote(task, ref, to=role.lessons)
+            made = await promote(task, accepted, to=shared.lessons, reviewed_by="ann")
+            assert made.origin.author == "web"
+            with pytest.raises(Denied) as own:
+                await shared.lessons.append(GOOD)
+            assert own.value.code == "not_reviewed"
+
+    asyncio.run(main())
+
+
+NAMESPACES = [TASK, OTHER, ROLE, SHARED, Namespace.task("acm", "q3"), Namespace.role("Acme", "analyst")]
+
+
+def test_only_a_wider_scope_of_the_same_tenant() -> None:
+    """A task's items go to its tenant's roles and to all, a role's to all; every other way is closed."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            for here in NAMESPACES:
+                source = await engine.open(Brief, here, "brief", agent="web")
+                ref = await source.findings.append(GOOD)
+                for there in NAMESPACES:
+                    shelf = await engine.open(Shelf, there, "shelf", agent="curator")
+                    wider = (here.scope, there.scope) in {("task", "role"), ("task", "shared"), ("role", "shared")}
+                    if wider and (there.scope == "shared" or here.tenant == there.tenant):
+                        await promote(source, ref, to=shelf.lessons, reviewed_by="ann")
+                        continue
+                    with pytest.raises(Denied) as denied:
+                        await promote(source, ref, to=shelf.lessons, reviewed_by="ann")
+                    same = there.scope == "shared" or here.tenant == there.tenant
+                    assert denied.value.code == ("not_wider" if same else "wrong_tenant")
+                    await shelf.close()
+
+    asyncio.run(main())
+
+
+def test_a_source_that_is_taken_back_is_visible() -> None:
+    """What no longer stands is not promoted; what was promoted before is found, and can be taken back in turn."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            other = await engine.open(Brief, OTHER, "brief", agent="web")
+            refs = await task.findings.extend([GOOD] * 4)
+            derived = await task.findings.append(GOOD, derived_from=refs[1])
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            made = [await promote(task, ref, to=shelf.lessons, reviewed_by="ann") for ref in (*refs[:3], derived)]
+            await promote(other, await other.findings.append(GOOD), to=shelf.lessons, reviewed_by="ann")
+            assert await shelf.lessons.withdrawn(task) == []
+            await task.retract(refs[1], why="misread")
+            await task.supersede(refs[2], GOOD)
+            await task.retract(refs[3])
+            assert [one.ref for one in await shelf.lessons.withdrawn(task)] == [made[n].ref for n in (1, 2, 3)]
+            assert await shelf.lessons.withdrawn(other) == []
+            for named in (refs[3], refs[2], derived):
+                with pytest.raises(Denied) as denied:
+                    await promote(task, named, to=shelf.notes)
+                assert denied.value.code == "not_standing"
+            for one in await shelf.lessons.withdrawn(task):
+                await shelf.retract(one, why="its source was taken back")
+            assert (await shelf.lessons.read())[0].ref == made[0].ref
+            assert len(await shelf.lessons.read()) == 2
+            assert len(await shelf.lessons.read(standing=False)) == 5
+            assert await shelf.lessons.withdrawn(task) == []
+
+    asyncio.run(main())
+
+
+def test_a_role_can_leave_out_what_came_from_elsewhere() -> None:
+    """Monday's client does not surface on Wednesday: reads leave out whole namespaces, promoted or written there."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            monday = await engine.open(Brief, TASK, "brief", agent="web")
+            longer = await engine.open(Brief, Namespace.task("acme", "q33"), "brief", agent="web")
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            for task in (monday, longer):
+                await promote(task, await task.findings.append(GOOD), to=shelf.lessons, reviewed_by="ann")
+            await shelf.lessons.append(GOOD, during=OTHER)
+            await shelf.lessons.append(GOOD)
+            assert len(await shelf.lessons.read()) == 4
+            assert len(await shelf.lessons.read(exclude_origin=TASK)) == 3
+            assert len(await shelf.lessons.read(exclude_origin=[TASK, OTHER])) == 2
+            assert "[from acme/task/q4]" in str((await shelf.lessons.read())[2].value)
+            with pytest.raises(Invalid):
+                await shelf.lessons.read(exclude_origin=["acme/task/q3"])  # type: ignore[list-item]
+            forged = {"value": GOOD.model_dump(), "origin": None, "reviewed_by": None, "task": "acme"}
+            with pytest.raises(Invalid):
+                await shelf.lessons.log.append(forged)
+
+    asyncio.run(main())
+
+
+def test_what_is_no_item() -> None:
+    """Texts, unknown refs, old values of a field, targets that are none."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            written = await task.draft.append("x")
+            await task.status.commit("a", expect=await task.status.read())
+            old = await task.status.read()
+            await task.status.commit("b", expect=old)
+            for named in (f"draft@{written.version}", "findings@1.0", "nowhere@1.0", "junk", old, "status@999"):
+                with pytest.raises(Invalid):
+                    await promote(task, named, to=shelf.notes)
+            ref = await task.findings.append(GOOD)
+            for target in (task.draft, shelf, None, task.status):
+                with pytest.raises(Invalid):
+                    await promote(task, ref, to=target)  # type: ignore[arg-type]
+
+    asyncio.run(main())
+    for wrong in ("*", (), ("",)):
+        with pytest.raises(SchemaError):
+            promoted(reviewers=wrong)
+
+
+LABEL = st.text(st.sampled_from("aA.:%_*~ é/\0"), min_size=1, max_size=6)
+
+
+@given(LABEL, LABEL)
+def test_hostile_tenants_never_meet(one: str, other: str) -> None:
+    """Whatever the names look like, a promotion between two tenants is refused unless they are the same name."""
+    try:
+        here, there = Namespace.task(one, "t"), Namespace.role(other, "r")
+    except Invalid:
+        return
+    if one == other:
+        check_scope(here, there)
+        return
+    with pytest.raises(Denied) as denied:
+        check_scope(here, there)
+    assert denied.value.code == "wrong_tenant"
