@@ -193,13 +193,20 @@ def test_several_writes_land_whole_or_not_at_all() -> None:
             hive = await engine.open(Hive, NS, "hive", agent="ann")
             memory = hive.memory
             a = await memory.put(("x",), "a", 1)
-            version = await memory.write(
+            written = await memory.write(
                 Put(("x",), "a", 2, expect=a),
                 Put(("x",), "b", 1),
                 Put(("x",), "c", 1, overwrite=True),
                 Delete(("x",), "nothing"),
             )
-            assert {one.key: one.version for one in await memory.search()} == dict.fromkeys("abc", version)
+            there = await memory.search()
+            assert {one.version for one in there} == {written[0].version}
+            assert [(one.key, one.value, one.version, one.reading.token) for one in written if one] == [
+                (one.key, one.value, one.version, one.reading.token) for one in there
+            ]
+            assert isinstance(written[3], Absent)
+            assert await memory.put(("x",), "nothing", 1, expect=written[3]) is not None
+            await memory.delete(("x",), "nothing", overwrite=True)
             with pytest.raises(Conflict) as lost:
                 await memory.write(Put(("x",), "d", 1), Put(("x",), "a", 3, expect=a))
             assert lost.value.item.value == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any
 
 from accordant.types.errors import Invalid, NoAuthority
@@ -22,6 +23,10 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """The result of a coroutine; raises what it raises."""
+        return self.begin(work).result()
+
+    def begin(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Have a coroutine run; its result is there later."""
         if threading.current_thread() is self._thread:  # it would wait for itself, for ever
             work.close()
             raise Invalid(
@@ -32,7 +37,7 @@ class LoopThread:
         if not self._thread.is_alive():
             work.close()
             raise NoAuthority("this engine is closed", code="closed")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     @property
     def is_alive(self) -> bool:

@@ -9,17 +9,16 @@ One guarded map, one key per item. There is no write that replaces what its writ
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from accordant.document.events import Translated
-from accordant.document.pattern import Pattern, Settings
+from accordant.document.pattern import Pattern
 from accordant.document.regions import GuardedMap
-from accordant.document.rules import region
 from accordant.patterns.store_filter import passes
 from accordant.patterns.store_index import StoreIndex
 from accordant.patterns.store_items import (
@@ -34,67 +33,24 @@ from accordant.patterns.store_items import (
     pattern_of,
 )
 from accordant.patterns.store_search import scores_of
-from accordant.patterns.store_texts import check_fields
-from accordant.types.errors import Conflict, Invalid, SchemaError
+from accordant.patterns.store_settings import StoreSettings, store
+from accordant.patterns.store_texts import check_fields, texts_of
+from accordant.types.errors import Conflict, Invalid
 from accordant.types.events import Event, EventKind, Lagged
-from accordant.types.limits import REGION_BYTES_MAX, REGION_ITEMS_MAX, UPDATE_ATTEMPTS
+from accordant.types.limits import UPDATE_ATTEMPTS
 from accordant.types.memory_limits import EVENT_PATHS_MAX
 from accordant.types.readings import Reading
-from accordant.types.regions import Kind, RegionSpec, Rules
+from accordant.types.regions import Kind, RegionSpec
 from accordant.types.values import own_copy
 
 if TYPE_CHECKING:
     from accordant.document.document import Document
-    from accordant.semantic.vectors import Embed, Vectors
 
 __all__ = ["Delete", "Index", "Put", "Store", "StoreSettings", "store"]
 
 T = TypeVar("T")
 Index = Literal[False] | Sequence[str] | None
 """Which fields of one item a query is compared with: None, the store's; False, none of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings(Settings):
-    """What `store(...)` returns."""
-
-    rules: Rules = Rules()  # noqa: RUF009 - frozen
-    fields: tuple[str, ...] = ("$",)
-    vectors: Vectors | None = None
-    clock: Callable[[], float] = time.time
-
-
-def store(
-    *,
-    writers: str | Iterable[str] | None = None,
-    allow: Mapping[str, Iterable[str]] | None = None,
-    max_items: int = REGION_ITEMS_MAX,
-    max_bytes: int = REGION_BYTES_MAX,
-    fields: Sequence[str] = ("$",),
-    embed: Embed | Literal["minilm"] | None = None,
-    embed_query: Embed | None = None,
-    model: str = "",
-    clock: Callable[[], float] = time.time,
-) -> Any:
-    """A store's rules and how it is searched. `writers`, `allow`, `max_items`, `max_bytes`: as `region()` takes them.
-
-    `fields`: the paths of an item's value that a query is compared with, `title`, `parts[*].text`, `$` for all of it. `embed`:
-    texts to vectors, plain or `async`, or `"minilm"`, the encoder of `accordant[semantic]`; None: queries are compared word by
-    word. `model` names what `embed` is, so that vectors of another are never met. `clock`: seconds since 1970, for
-    `created_at`.
-    """
-    vectors = None
-    if embed is not None:
-        from accordant.semantic import vectors as semantic
-
-        if embed == "minilm":
-            vectors = semantic.minilm()
-        elif callable(embed):
-            vectors = semantic.Vectors(embed, model, embed_query)
-        else:
-            raise SchemaError('store(embed=...) takes a function from texts to vectors, or "minilm"')
-    rules = region(writers=writers, allow=allow, max_items=max_items, max_bytes=max_bytes)
-    return StoreSettings(rules, check_fields(fields), vectors, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +96,10 @@ class Store(Pattern, Generic[T]):
     def specs(cls, name: str, item: Any, settings: StoreSettings) -> Sequence[RegionSpec]:
         """One guarded map."""
         return (RegionSpec(name, Kind.GUARDED_MAP, None, settings.rules),)
+
+    def searched(self, settings: StoreSettings) -> Store[T]:
+        """The same store with another way to be searched: other fields, vectors, paths."""
+        return Store(self._document, self.name, settings, item=self._item_type)
 
     @property
     def region(self) -> GuardedMap[Any]:
@@ -237,36 +197,47 @@ class Store(Pattern, Generic[T]):
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def write(self, *changes: Put | Delete, why: str | None = None, derived_from: Any = ()) -> int:
-        """Several puts and deletes, at most 500, all or none; returns the version of all of them. Raises as `put` and `delete`
-        do."""
+    async def write(
+        self, *changes: Put | Delete, why: str | None = None, derived_from: Any = ()
+    ) -> list[Item[T] | Absent]:
+        """Several puts and deletes, at most 500, all or none; what each leaves, in order, all at one version (whose time is not
+        told here: `updated_at` is when the item was created). Raises as `put` and `delete` do."""
         for attempt in range(1, UPDATE_ATTEMPTS + 1):
             blind: set[str] = set()
             try:
                 async with self._document.transaction(why=why, derived_from=derived_from) as tx:
-                    for change in changes:
-                        await self._collect(Store(tx, self.name, self.settings).region, change, blind)
-                return tx.version
+                    inside = Store[T](tx, self.name, self.settings, item=self._item_type)
+                    left = [await self._collect(inside.region, change, blind) for change in changes]
+                return [item if is_as_it_was else self._landed(item, tx.version) for item, is_as_it_was in left]
             except Conflict as conflict:
                 if conflict.fields.get("path") not in blind or attempt == UPDATE_ATTEMPTS:
                     raise self._with_item(conflict) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _collect(self, region: GuardedMap[Any], change: Put | Delete, blind: set[str]) -> None:
-        labels, text = encoded(change.namespace, change.key)
-        _check_expect(change.expect, labels, change.key, change.overwrite)
+    async def _collect(
+        self, region: GuardedMap[Any], change: Put | Delete, blind: set[str]
+    ) -> tuple[Item[T] | Absent, bool]:
+        """What the change will leave, and whether that is there already."""
+        (labels, text), key = encoded(change.namespace, change.key), change.key
+        _check_expect(change.expect, labels, key, change.overwrite)
         if change.overwrite:
             blind.add(f"{self.name}/{text}")
         if isinstance(change, Delete):
             seen = await _deleting(region, text, change.expect, change.overwrite)
-            if change.expect is not None or seen.value is not None:
-                await region.delete(text, expect=seen)
-            return
+            if change.expect is None and seen.value is None:
+                return Absent(labels, key, seen.version, seen), True
+            return self._item(labels, key, await region.delete(text, expect=seen)), False
         if change.expect is not None:
             seen = change.expect.reading
         else:
             seen = await (region.read(text) if change.overwrite else self._unread(text))
-        await region.commit(text, self._dated(self._dumped(change.value, change.index), seen.value), expect=seen)
+        data = self._dated(self._dumped(change.value, change.index), seen.value)
+        return self._item(labels, key, await region.commit(text, data, expect=seen)), False
+
+    def _landed(self, item: Item[T] | Absent, version: int) -> Item[T] | Absent:
+        reading = item.reading
+        reading = replace(reading, version=version, token=replace(reading.token, version=version))
+        return replace(item, version=version, reading=reading)
 
     # -- many items -------------------------------------------------------------------------------------------
 
@@ -297,12 +268,16 @@ class Store(Pattern, Generic[T]):
             if _is_envelope(reading.value) and passes(reading.value["value"], filter)
         )
         if not query:
-            page = [(name, reading, None) for name, reading in islice(there, offset, offset + limit)]
+            page = [
+                (name, reading, None)
+                for name, reading in islice(there, min(offset, sys.maxsize), min(offset + limit, sys.maxsize))
+            ]
             return [self._found(*name, _own(reading), score) for name, reading, score in page]
         found = list(there)
         values = [reading.value["value"] for _, reading in found]
         paths = [self._fields(reading.value.get("index")) for _, reading in found]
-        scores = await scores_of(query, values, paths, self.settings.vectors)
+        settings = self.settings
+        scores = await scores_of(query, values, paths, settings.texts or texts_of, settings.vectors)
         ranked = [(-score, place) for place, score in enumerate(scores) if score is not None]
         places = [place for _, place in nsmallest(offset + limit, ranked)]
         if fill:
@@ -326,7 +301,7 @@ class Store(Pattern, Generic[T]):
             raise Invalid("limit= and offset= are numbers from 0, max_depth= from 1", code="bad_page")
         index = await self._refreshed()
         found = dict.fromkeys(labels[:max_depth] for labels in index.spaces(*wanted))
-        return list(islice(found, offset, offset + limit))
+        return list(found)[offset : offset + limit]
 
     def watch(
         self,
@@ -426,7 +401,11 @@ class Store(Pattern, Generic[T]):
 
     def _dumped(self, value: Any, index: Index) -> dict[str, Any]:
         data = {"value": self._values.dump(value)}
-        return data if index is None else data | {"index": False if index is False else list(check_fields(index))}
+        if index is None:
+            return data
+        if index is not False and self.settings.texts is None:
+            index = check_fields(index)
+        return data | {"index": False if index is False else list(map(str, index))}
 
     def _dated(self, data: dict[str, Any], old: Any) -> dict[str, Any]:
         """With the time of its creation: what it replaces has it, or it is now."""

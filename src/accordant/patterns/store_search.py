@@ -3,10 +3,10 @@ now."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from accordant.patterns.store_texts import texts_of, words_of
+from accordant.patterns.store_texts import words_of
 
 if TYPE_CHECKING:
     from accordant.semantic.vectors import Vectors
@@ -15,9 +15,14 @@ __all__ = ["scores_of"]
 
 
 async def scores_of(
-    query: str, values: Sequence[Any], fields: Sequence[Sequence[str]], vectors: Vectors | None
+    query: str,
+    values: Sequence[Any],
+    fields: Sequence[Sequence[str]],
+    texts_of: Callable[[Any, str], list[str]],
+    vectors: Vectors | None,
 ) -> list[float | None]:
-    """A score per value, its best text's; None for one that has no text, or no word of the query. `fields`: its paths, of each.
+    """A score per value, its best text's; None for one that has no text, or no word of the query. `fields`: the paths of each,
+    `texts_of` what stands there.
 
     With vectors: the cosine, -1 to 1. Without: the share of the query's words that the text has, above 0 to 1.
     """

@@ -16,6 +16,7 @@ __all__ = [
     "QUEUE_MAX",
     "READS_BETWEEN_MAX",
     "READS_KEPT_MAX",
+    "ROUTED_DOCUMENTS_MAX",
     "VECTORS_MAX",
 ]
 
@@ -50,6 +51,10 @@ one."""
 READS_KEPT_MAX: Final = 4_096
 """Items that one logical run remembers having read: more than any node holds in a prompt. Beyond: the longest unread are
 forgotten, and a write to one of them counts as one that had not read it."""
+
+ROUTED_DOCUMENTS_MAX: Final = 4_096
+"""Documents that one adapter of other people's stores has open, each a session: a tenant's tasks of a month. The next one is
+`Denied`, `too_many_documents`; close it and open another."""
 
 VECTORS_MAX: Final = 200_000
 """Vectors that a store keeps in memory: 300 MB at 384 numbers each. Beyond: all but those of the present search are let go, and
