@@ -264,6 +264,34 @@ def test_four_threads_lose_no_increment() -> None:
         assert value(memory, "count") == {"n": 8_000}
 
 
+def test_update_stands_in_line() -> None:
+    """`update` and `aupdate` derive from what is there, again when they must, and are no stale reading afterwards."""
+
+    async def plus(value: Any) -> dict[str, int]:
+        await asyncio.sleep(0)
+        return {"n": (value["n"] if value else 0) + 1}
+
+    with DocStore() as memory:
+        threads = [
+            threading.Thread(
+                target=lambda: [
+                    memory.update(NS, "count", lambda old: {"n": (old["n"] if old else 0) + 1}) for _ in range(50)
+                ]
+            )
+            for _ in range(4)
+        ]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        asyncio.run(memory.aupdate(NS, "count", plus))
+        memory.update(NS, "count", lambda old: {"n": old["n"] + 1})
+        memory.put(NS, "count", {"n": 0, "was": memory.get_versioned(NS, "count").value})  # type: ignore[union-attr]
+        assert value(memory, "count") == {"n": 0, "was": {"n": 202}}
+        with pytest.raises(Invalid):
+            memory.update(NS, "count", lambda old: [])  # type: ignore[arg-type, return-value]
+
+
 def test_tasks_lose_no_increment() -> None:
     """The same with tasks on one store in their own loop."""
 

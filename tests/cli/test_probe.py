@@ -75,6 +75,14 @@ def test_langgraphs_in_memory_store_loses_updates() -> None:
     assert codes("langgraph:langgraph.store.memory:InMemoryStore", 4)[RECREATED] == "lost"
 
 
+def test_our_store_behind_langgraphs_interface_loses_none() -> None:
+    """Whoever reads and writes through `DocStore` is denied what would be lost. Its users have no sessions that could be
+    fenced."""
+    expected = dict.fromkeys(NAMES, "detected") | {LATE: "not_fenced", RESTART: "not_testable"}
+    assert codes("langgraph:DocStore", 0) == expected
+    assert codes("langgraph:accordant.adapters.langgraph:DocStore", 0) == expected
+
+
 def test_a_versioned_store_detects_and_is_not_fenced() -> None:
     """Versions that only grow detect everything but the replaced writer whose version still matches."""
     assert verdicts("VersionedStore", 0) == dict.fromkeys(NAMES, "detected") | {LATE: "not_fenced"}

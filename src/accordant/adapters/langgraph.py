@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = ["DocItem", "DocSearchItem", "DocStore", "StaleWrite"]
 
 _NUMBERS = itertools.count()
+Derive = Callable[[Any], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 _PLACE = Namespace.task("langgraph", "store")
 _OUTER: ContextVar[Read | None] = ContextVar("accordant_outer_read", default=None)
 """The place in its caller's list of a call that began there and runs in a task of its own."""
@@ -215,12 +216,16 @@ class DocStore(BaseStore):
     def get_versioned(self, namespace: Labels, key: str) -> Held[Any] | Absent:
         """The item with its version and the reading to derive from, or its absence: what `put_if` expects."""
         read = begin()
-        return self._read_one(read, self._home.begin(self._operations.held(namespace, key)).result())
+        held: Held[Any] | Absent = self._home.begin(self._operations.held(namespace, key)).result()
+        self._knows(read, held)
+        return held
 
     async def aget_versioned(self, namespace: Labels, key: str) -> Held[Any] | Absent:
         """As `get_versioned`, awaited."""
         read = begin()
-        return self._read_one(read, await self._home.run(self._operations.held(namespace, key)))
+        held: Held[Any] | Absent = await self._home.run(self._operations.held(namespace, key))
+        self._knows(read, held)
+        return held
 
     def put_if(
         self,
@@ -234,9 +239,11 @@ class DocStore(BaseStore):
         """Write over exactly what `expect` is (None: delete it), whatever this run has read; what is there then. Raises
         `Conflict`, whose `item` is what is there instead, `Denied`, `Invalid`."""
         read = begin()
-        return self._read_one(
-            read, self._home.begin(self._operations.put_if(namespace, key, value, expect, index)).result()
-        )
+        held: Held[Any] | Absent = self._home.begin(
+            self._operations.put_if(namespace, key, value, expect, index)
+        ).result()
+        self._knows(read, held)
+        return held
 
     async def aput_if(
         self,
@@ -249,7 +256,24 @@ class DocStore(BaseStore):
     ) -> Held[Any] | Absent:
         """As `put_if`, awaited."""
         read = begin()
-        return self._read_one(read, await self._home.run(self._operations.put_if(namespace, key, value, expect, index)))
+        held: Held[Any] | Absent = await self._home.run(self._operations.put_if(namespace, key, value, expect, index))
+        self._knows(read, held)
+        return held
+
+    def update(self, namespace: Labels, key: str, derive: Derive) -> Held[Any]:
+        """Read, derive, put, and again when somebody else was first; contenders stand in line. No item: `derive` gets None; it
+        runs in the loop of the documents and makes no blocking call of its own."""
+        read = begin()
+        held: Held[Any] = self._home.begin(self._operations.update(namespace, key, derive)).result()
+        self._knows(read, held)
+        return held
+
+    async def aupdate(self, namespace: Labels, key: str, derive: Derive) -> Held[Any]:
+        """As `update`, awaited; `derive` may be a coroutine function."""
+        read = begin()
+        held: Held[Any] = await self._home.run(self._operations.update(namespace, key, derive))
+        self._knows(read, held)
+        return held
 
     @asynccontextmanager
     async def watch(self, prefix: Labels = ()) -> AsyncIterator[AsyncIterator[ItemChanged]]:
@@ -298,9 +322,8 @@ class DocStore(BaseStore):
         names = [name_of(self._number, op) for op in taken if isinstance(op, PutOp)]
         return Call(taken, {name: known(name) for name in names})
 
-    def _read_one(self, read: Read, held: Held[Any] | Absent) -> Held[Any] | Absent:
+    def _knows(self, read: Read, held: Held[Any] | Absent) -> None:
         read.done({(self._number, held.namespace, held.key): slim(held)})
-        return held
 
 
 async def _begun_in(read: Read, work: Coroutine[Any, Any, Any]) -> Any:

@@ -5,6 +5,7 @@ It knows no context: what a run has read comes with the call, and what it learns
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import sys
 import warnings
@@ -204,6 +205,16 @@ class Operations:
         if value is None:
             return await store.delete(namespace, key, expect=expect)
         return await store.put(namespace, key, _plain(value), expect=expect, index=_index(index))
+
+    async def update(self, namespace: Labels, key: str, derive: Any) -> Held[Any]:
+        """Read, derive, put, until it lands."""
+        store = await self._home.store_of(labels_of(namespace))
+
+        async def derived(value: Any) -> dict[str, Any]:
+            made = derive(value)
+            return _plain(await made if inspect.isawaitable(made) else made)
+
+        return await store.update(namespace, key, derived)
 
     async def watched(self, prefix: Labels) -> Translated[ItemChanged]:
         """A subscription that has begun."""

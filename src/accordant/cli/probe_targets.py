@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import importlib
 import json
 import shutil
@@ -24,6 +26,7 @@ TARGETS: Mapping[str, str] = {
     "dict": "a Python dict that agents share",
     "json:PATH": "a JSON file; an existing one is examined as a copy",
     "langgraph:InMemoryStore": "LangGraph's own in-memory store",
+    "langgraph:DocStore": "the same interface over this product",
     "langgraph:MODULE:FACTORY": "any LangGraph BaseStore that FACTORY() returns",
     "python:MODULE:FACTORY": "any object with get and put, or read and commit, that FACTORY() returns",
     "accordant": "this product",
@@ -112,19 +115,39 @@ class LangGraphStore:
 
     store: Any
     namespace: tuple[str, ...] = ("accordant", "probe")
+    can_delete = True
+
+    async def join(self, agent: str) -> LangGraphRun:
+        """The agent's own run, as a graph gives one to each node: what one has read, another has not."""
+        return LangGraphRun(self.store, self.namespace, contextvars.Context())
+
+
+@dataclass(slots=True)
+class LangGraphRun:
+    """One agent of a LangGraph BaseStore: all that it does is done in one context."""
+
+    store: Any
+    namespace: tuple[str, ...]
+    context: contextvars.Context
 
     async def get(self, key: str) -> Any:
         """The item's value, or None."""
-        item = await self.store.aget(self.namespace, key)
+        item = await self._within(self.store.aget, key)
         return None if item is None else dict(item.value)
 
     async def put(self, key: str, value: dict[str, Any]) -> None:
         """Write the item."""
-        await self.store.aput(self.namespace, key, value)
+        await self._within(self.store.aput, key, value)
 
     async def delete(self, key: str) -> None:
         """Remove the item."""
-        await self.store.adelete(self.namespace, key)
+        await self._within(self.store.adelete, key)
+
+    async def _within(self, act: Any, *args: Any) -> Any:
+        async def done() -> Any:
+            return await act(self.namespace, *args)
+
+        return await asyncio.create_task(done(), context=self.context)
 
 
 class OwnStore:
@@ -201,6 +224,10 @@ def _langgraph_factory(words: str) -> Any:
         from langgraph.store.memory import InMemoryStore
     except ModuleNotFoundError as missing:
         raise MissingExtra("examining LangGraph's stores", "langgraph") from missing
+    if words == "DocStore":
+        from accordant.adapters.langgraph import DocStore
+
+        return DocStore
     return InMemoryStore if words == "InMemoryStore" else _factory(words)
 
 

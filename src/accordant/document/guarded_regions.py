@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Generic, TypeVar, cast, overload
 
 from accordant.document.region import Readings, Region, expected
 from accordant.types.commands import Question, ReadAnswer
 from accordant.types.errors import Conflict, EpochChanged, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import CURRENT, Claim, Reading
+from accordant.types.readings import CURRENT, Claim, Reading, Token
 from accordant.types.regions import Kind
 
 __all__ = ["Guarded", "GuardedMap"]
@@ -124,7 +123,7 @@ class GuardedMap(_GuardedFace, Generic[T]):
                 raise EpochChanged(f"{self.name} was read from another epoch", path=self.name, yours=version)
         found = {}
         for key, at_version, by, at in answer.entries or ():
-            path, own = f"{self.name}/{key}", replace(token, version=at_version)
+            path, own = f"{self.name}/{key}", Token(token.epoch, token.incarnation, at_version, token.generation)
             status, because = marks.get(f"{path}@{at_version}", (CURRENT, None))
             value = self._load(answer.value.get(key))
             found[key] = Reading(value, at_version, own, path, by, at, status=status, because=because)

@@ -48,6 +48,8 @@ class Landing:
         self.refs: list[tuple[str, ...]] = []
         self.guards: dict[str, int] = {}
         self.info: dict[str, Any] = {}
+        self._grown: dict[str, int] = {}
+        self._counted = 0
 
     def prepare(self, submission: Submission) -> None:
         """Judge all writes; raises the typed error of the first that may not land, and has changed nothing."""
@@ -134,8 +136,9 @@ class Landing:
 
     def _keys_by_now(self, region: str) -> int:
         """How many keys a guarded map has after what this submission did before."""
-        keys = len(self._state.keyed.get(region, ()))
-        for op in self.ops:
-            if op.region == region and op.detail is not None and "is_set" in op.detail:
-                keys += bool(op.detail["is_set"]) - self._state.fields.get(op.path, Field()).is_set
-        return keys
+        for op in self.ops[self._counted :]:  # each counted once: a submission of many keys is no work of their square
+            if op.detail is not None and "is_set" in op.detail:
+                grown = bool(op.detail["is_set"]) - self._state.fields.get(op.path, Field()).is_set
+                self._grown[op.region] = self._grown.get(op.region, 0) + grown
+        self._counted = len(self.ops)
+        return len(self._state.keyed.get(region, ())) + self._grown.get(region, 0)

@@ -41,7 +41,6 @@ from accordant.types.limits import UPDATE_ATTEMPTS
 from accordant.types.memory_limits import EVENT_PATHS_MAX
 from accordant.types.readings import Reading
 from accordant.types.regions import Kind, RegionSpec
-from accordant.types.values import own_copy
 
 if TYPE_CHECKING:
     from accordant.document.document import Document
@@ -263,17 +262,14 @@ class Store(Pattern, Generic[T]):
             raise Invalid("limit= and offset= are numbers from 0", code="bad_page")
         index = await self._refreshed()
         there = (
-            (name, reading)
-            for name, reading in index.under(labels)
-            if _is_envelope(reading.value) and passes(reading.value["value"], filter)
+            (name, data) for name, data in index.under(labels) if _is_envelope(data) and passes(data["value"], filter)
         )
         if not query:
-            page = [
-                (name, reading, None)
-                for name, reading in islice(there, min(offset, sys.maxsize), min(offset + limit, sys.maxsize))
-            ]
-            return [self._found(*name, _own(reading), score) for name, reading, score in page]
-        found = list(there)
+            page = list(islice(there, min(offset, sys.maxsize), min(offset + limit, sys.maxsize)))
+            return [self._found(*name, index.reading(name)) for name, _ in page]
+        found = [
+            (name, index.reading(name)) for name, _ in there
+        ]  # as of now, whatever is written while scores are made
         values = [reading.value["value"] for _, reading in found]
         paths = [self._fields(reading.value.get("index")) for _, reading in found]
         settings = self.settings
@@ -283,7 +279,7 @@ class Store(Pattern, Generic[T]):
         if fill:
             places += [place for place, score in enumerate(scores) if score is None]
         chosen = places[offset : offset + limit]
-        return [self._found(*found[place][0], _own(found[place][1]), scores[place]) for place in chosen]
+        return [self._found(*found[place][0], found[place][1], scores[place]) for place in chosen]
 
     async def list_namespaces(
         self,
@@ -429,11 +425,6 @@ def _is_envelope(data: Any) -> bool:
         and isinstance(data.get("created"), int)
         and isinstance(data.get("index", False), bool | list)
     )
-
-
-def _own(reading: Reading[Any]) -> Reading[Any]:
-    """The reader's own, so that whoever changes it in place does not change the index."""
-    return replace(reading, value=own_copy(reading.value))
 
 
 def _never_read(reading: Reading[Any]) -> Reading[Any]:

@@ -17,6 +17,7 @@ from accordant.document.regions import GuardedMap
 from accordant.patterns.store_items import Labels, Pattern, decoded, has_prefix, matches
 from accordant.types.errors import EpochChanged
 from accordant.types.readings import CURRENT, Reading
+from accordant.types.values import own_copy
 
 __all__ = ["StoreIndex"]
 
@@ -26,7 +27,7 @@ _SORT_FROM = 256
 
 
 class StoreIndex:
-    """One handle's. Values are the map's; whoever gives them away copies them."""
+    """One handle's."""
 
     def __init__(self) -> None:
         self._readings: dict[Name, Reading[Any]] = {}
@@ -47,18 +48,21 @@ class StoreIndex:
             self._apply(changed.value)
             self._seen = replace(changed, value={})
 
-    def under(self, prefix: Labels) -> Iterator[tuple[Name, Reading[Any]]]:
-        """The items whose namespace begins with these whole labels, by namespace, then by key."""
-        assert self._seen is not None, "refresh first"
-        token, marks = self._seen.token, self._seen.marks
+    def under(self, prefix: Labels) -> Iterator[tuple[Name, Any]]:
+        """The items whose namespace begins with these whole labels, by namespace, then by key, as the map has them."""
         for place in range(bisect_left(self._names, (prefix, "")), len(self._names)):
             name = self._names[place]
             if not has_prefix(name[0], prefix):
                 return
-            known = self._readings[name]
-            status, because = marks.get(f"{known.path}@{known.version}", (CURRENT, None))
-            # Who asked just now is who has read it just now: in this generation.
-            yield name, replace(known, token=replace(token, version=known.version), status=status, because=because)
+            yield name, self._readings[name].value
+
+    def reading(self, name: Name) -> Reading[Any]:
+        """The reader's own reading of an item: whoever asked just now has read it just now, in this generation."""
+        assert self._seen is not None, "refresh first"
+        known, marks = self._readings[name], self._seen.marks
+        token = replace(self._seen.token, version=known.version)
+        status, because = marks.get(f"{known.path}@{known.version}", (CURRENT, None))
+        return replace(known, value=own_copy(known.value), token=token, status=status, because=because)
 
     def spaces(self, prefix: Pattern, suffix: Pattern) -> Iterator[Labels]:
         """The namespaces that hold an item and match, in order."""

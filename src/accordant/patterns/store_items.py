@@ -87,6 +87,9 @@ class ItemChanged(Event):
     key: str
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def labels_of(namespace: Iterable[Any], at_least: int = 1) -> Labels:
     """The labels as a tuple, as they are; raises `Invalid` (`bad_namespace`) for what is no list of texts."""
     if isinstance(namespace, str | bytes) or not isinstance(namespace, Sequence):
@@ -116,7 +119,7 @@ def encoded(namespace: Iterable[Any], key: Any) -> tuple[Labels, str]:
     labels = labels_of(namespace)
     if not is_text(key) or not key:
         raise Invalid(f"{ascii(key)[:80]} is no key: a text of at least one character", code="bad_key")
-    text = json.dumps([*labels, key], ensure_ascii=False, separators=(",", ":"))
+    text = _as_json([*labels, key])
     if len(text) > KEY_CHARS_MAX:
         hint = f"as JSON they have at most {KEY_CHARS_MAX} characters; put long names into the value"
         raise Invalid(f"namespace and key together have {len(text)} characters", code="bad_key", hint=hint)
@@ -127,11 +130,11 @@ def decoded(text: str) -> tuple[Labels, str] | None:
     """The name that `encoded` wrote as this text; None for any other text, also for one that reads as the same array."""
     try:
         name = json.loads(text)
-        if isinstance(name, list) and len(name) > 1 and encoded(name[:-1], name[-1])[1] == text:
-            return tuple(name[:-1]), name[-1]
-    except (ValueError, Invalid, RecursionError):
-        pass
-    return None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(name, list) or len(name) < 2 or not all(isinstance(one, str) and one for one in name):
+        return None
+    return (tuple(name[:-1]), name[-1]) if is_text(text) and _as_json(name) == text else None
 
 
 def has_prefix(labels: Labels, prefix: Labels) -> bool:
