@@ -20,6 +20,7 @@ from accordant.types.errors import (
     Fenced,
     Invalid,
     NoAuthority,
+    Runaway,
     SchemaError,
     SnapshotExpired,
     StaleRead,
@@ -31,7 +32,7 @@ from accordant.types.namespaces import DocumentKey, Namespace
 from accordant.types.past import Appearance, BlameRun, Change, Explanation, Trace
 from accordant.types.presence import Present
 from accordant.types.provenance import Retraction
-from accordant.types.readings import Claim, LogItem, Reading, Stale, Token
+from accordant.types.readings import Claim, Held, LogItem, Reading, Stale, Token
 from accordant.types.refs import Ref
 from accordant.types.regions import Incoherent
 from accordant.types.retention import Retention
@@ -40,10 +41,15 @@ if TYPE_CHECKING:
     from accordant.coherence_pass.runner import CoherencePass
     from accordant.engine.host.engine import Engine
     from accordant.patterns.block import Block, block
+    from accordant.patterns.board import Board, Task
     from accordant.patterns.channel import Channel, channel
+    from accordant.patterns.claiming import claim_next, claimed
+    from accordant.patterns.firing import Budget, End, Firing, Run, Wake
     from accordant.patterns.promotion import Promoted, promote, promoted
+    from accordant.patterns.scheduler import Scheduler
     from accordant.patterns.store import Store, store
     from accordant.patterns.store_items import Absent, Item, ItemChanged
+    from accordant.patterns.turns import Turn
     from accordant.sync.client import connect
 
 __version__ = "0.1.0"
@@ -54,6 +60,8 @@ __all__ = [
     "Appearance",
     "BlameRun",
     "Block",
+    "Board",
+    "Budget",
     "Change",
     "Channel",
     "Claim",
@@ -63,14 +71,17 @@ __all__ = [
     "Denied",
     "Document",
     "DocumentKey",
+    "End",
     "Engine",
     "EpochChanged",
     "Event",
     "EventKind",
     "Explanation",
     "Fenced",
+    "Firing",
     "Guarded",
     "GuardedMap",
+    "Held",
     "Incoherent",
     "Invalid",
     "Invalidated",
@@ -88,6 +99,9 @@ __all__ = [
     "Ref",
     "Retention",
     "Retraction",
+    "Run",
+    "Runaway",
+    "Scheduler",
     "SchemaError",
     "SecondWriter",
     "Snapshot",
@@ -96,15 +110,20 @@ __all__ = [
     "StaleRead",
     "Store",
     "StoreError",
+    "Task",
     "Text",
     "Token",
     "Trace",
+    "Turn",
     "UnionSet",
+    "Wake",
     "WireError",
     "WriteDenied",
     "Xml",
     "block",
     "channel",
+    "claim_next",
+    "claimed",
     "connect",
     "promote",
     "promoted",
@@ -113,20 +132,31 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Promoted": "accordant.patterns.promotion",
-    "promote": "accordant.patterns.promotion",
-    "promoted": "accordant.patterns.promotion",
-    "Block": "accordant.patterns.block",
-    "block": "accordant.patterns.block",
     "Absent": "accordant.patterns.store_items",
+    "Block": "accordant.patterns.block",
+    "Board": "accordant.patterns.board",
+    "Budget": "accordant.patterns.firing",
     "Channel": "accordant.patterns.channel",
     "CoherencePass": "accordant.coherence_pass.runner",
+    "End": "accordant.patterns.firing",
     "Engine": "accordant.engine.host.engine",
+    "Firing": "accordant.patterns.firing",
     "Item": "accordant.patterns.store_items",
     "ItemChanged": "accordant.patterns.store_items",
+    "Promoted": "accordant.patterns.promotion",
+    "Run": "accordant.patterns.firing",
+    "Scheduler": "accordant.patterns.scheduler",
     "Store": "accordant.patterns.store",
+    "Task": "accordant.patterns.board",
+    "Turn": "accordant.patterns.turns",
+    "Wake": "accordant.patterns.firing",
+    "block": "accordant.patterns.block",
     "channel": "accordant.patterns.channel",
+    "claim_next": "accordant.patterns.claiming",
+    "claimed": "accordant.patterns.claiming",
     "connect": "accordant.sync.client",
+    "promote": "accordant.patterns.promotion",
+    "promoted": "accordant.patterns.promotion",
     "store": "accordant.patterns.store",
 }
 

@@ -10,7 +10,7 @@ from accordant.document.region import Readings, Region, expected
 from accordant.types.commands import Question, ReadAnswer
 from accordant.types.errors import Conflict, EpochChanged, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import CURRENT, Claim, Reading, Token
+from accordant.types.readings import CURRENT, Claim, Held, Reading, Token, bases_of
 from accordant.types.regions import Kind
 
 __all__ = ["Guarded", "GuardedMap"]
@@ -42,7 +42,7 @@ class _GuardedFace(Region):
     ) -> Reading[Any]:
         if attempts < 1:
             raise Invalid(f"update() takes attempts= from 1, not {attempts}", code="bad_argument", path=self.name)
-        bases = tuple(derived_from) if not isinstance(derived_from, Reading) else derived_from
+        bases: Any = bases_of(derived_from)  # taken once: an iterator would be empty at the second attempt
         for attempt in range(1, attempts + 1):
             reading = self.reading_of(await self._port.turn(Question(self.name, self.kind, key)))
             value = derive(reading.value)
@@ -173,6 +173,17 @@ class GuardedMap(_GuardedFace, Generic[T]):
     async def release(self, claim: Claim[T], *, why: str | None = None) -> Reading[T]:
         """Let go. Raises `Fenced` when the claim has been lost already."""
         return await self._commit("release", claim.key, claim, why, ())
+
+    async def claims(self) -> dict[str, Held]:
+        """All keys that were claimed and not released since, by key: who holds what. Some may have run out: `claim` decides."""
+        cut = await self._port.cut(frozenset({self.name}), None)
+        found = cut.regions.get(self.name)
+        fields = {} if found is None else found.fields
+        return {
+            key: Held(key, str(one.claim["by"]), int(one.claim["until"]), int(one.claim["fence"]))
+            for key, one in fields.items()
+            if key is not None and one.claim is not None
+        }
 
     async def _claim(self, op: str, key: str, held: Claim[T] | None, ttl: float, why: str | None) -> Claim[T]:
         expect = None if held is None else held.token

@@ -173,8 +173,13 @@ class SnapshotPort(ForwardingPort):
         return await self._port.history(replace(query, before=before))
 
     async def cut(self, regions: frozenset[str] | None, at: int | None) -> Cut:
-        """Itself."""
-        return self._cut if regions is None and at is None else await self._port.cut(regions, at)
+        """Itself, or these regions of it; another version is the document's."""
+        if at is not None:
+            return await self._port.cut(regions, at)
+        if regions is None:
+            return self._cut
+        kept = {name: one for name, one in self._cut.regions.items() if name in regions}
+        return replace(self._cut, regions=kept, is_whole=False)
 
     async def end_batch(self, batch: str, why: str | None = None) -> None:
         """Nothing is written here."""

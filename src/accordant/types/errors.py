@@ -10,6 +10,7 @@
     |  `- SchemaError  the document class itself is wrong        not retryable
     |- NoAuthority     nobody, or somebody else, may decide now  retryable: later
     |- SnapshotExpired that version is no longer kept            not retryable
+    |- Runaway         what fires on a board brings nothing new   not retryable: break the cycle that it names
     |- StoreError      the log could not be read or written      see `landed`: False, or None for unknown
     `- WireError       bytes from a peer do not decode           not retryable
 
@@ -30,6 +31,7 @@ __all__ = [
     "Fenced",
     "Invalid",
     "NoAuthority",
+    "Runaway",
     "SchemaError",
     "SnapshotExpired",
     "StaleRead",
@@ -173,6 +175,19 @@ class SnapshotExpired(AccordantError):
 
     status = "invalid"
     code_default = "snapshot_expired"
+
+
+class Runaway(AccordantError):
+    """The knowledge sources of a board only wake one another: nothing new came of them for many rounds.
+
+    Fields: `cycle` (who fires in turn, by name), `fired` (the firings of those rounds, as JSON values), `rounds` (how many rounds
+    were played), `stalled` (the last ones of them, without anything new). `run` is the `Run` up to there, where it was raised.
+    """
+
+    status = "error"
+    code_default = "runaway"
+    hint = "sharpen a precondition so that one of the cycle stops; ignore= names regions that are no news"
+    run: Any = None
 
 
 class StoreError(AccordantError):

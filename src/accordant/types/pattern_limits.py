@@ -6,10 +6,21 @@ from typing import Final
 
 __all__ = [
     "ASKED_AT_ONCE",
+    "BACKOFF_MAX_S",
+    "BACKOFF_S",
+    "CLAIM_RENEWALS",
+    "CONCURRENCY",
     "DECIDED_PER_CALL_MAX",
+    "END_GRACE_S",
+    "ERROR_CHARS_MAX",
+    "EVENTS_PER_WAKE_MAX",
+    "FAILURES_MAX",
+    "FIRINGS_KEPT",
+    "FIRINGS_MAX",
     "FOLDED_NAMED_MAX",
     "HANDOFF_BYTES_MAX",
     "LEASE_TTL_S",
+    "LIKENESSES_KEPT",
     "PENDING_LINE_CHARS",
     "PENDING_MAX",
     "PROMOTIONS_PAGE",
@@ -17,6 +28,12 @@ __all__ = [
     "READS_BETWEEN_MAX",
     "READS_KEPT_MAX",
     "ROUTED_DOCUMENTS_MAX",
+    "RUNAWAY_ROUNDS",
+    "SCHEDULER_RETRY_S",
+    "SOURCES_MAX",
+    "STATES_KEPT",
+    "TURN_POLL_S",
+    "TURN_TTL_S",
     "VECTORS_MAX",
 ]
 
@@ -75,3 +92,62 @@ same."""
 PROMOTIONS_PAGE: Final = 500
 """Entries of a target's history that are read at once, to find out whether something has been promoted before. The next page
 comes when these are looked through."""
+
+# -- board ----------------------------------------------------------------------------------------------------
+
+SOURCES_MAX: Final = 1_000
+"""Knowledge sources of one scheduler: a decision looks at all of them, in about 1 µs each. Beyond: `Invalid`, use another
+scheduler."""
+
+CONCURRENCY: Final = 8
+"""Sources that run at once, unless told otherwise: enough that a slow one holds up nobody, few enough that most of what they
+derive from still stands when they write. Beyond: the others wait, and are judged again when one has ended."""
+
+FIRINGS_MAX: Final = 1_000
+"""Firings of one run, unless its `Budget` says otherwise: a board of ten sources that each fire a hundred times. Reached: the run
+ends with `End.FIRINGS`."""
+
+FIRINGS_KEPT: Final = 10_000
+"""Firings that a `Run` lists. Beyond: the oldest go from it (`Run.count` is exact, and the document's log has them)."""
+
+EVENTS_PER_WAKE_MAX: Final = 100
+"""Events handed to a source with its wake-up: what woke it, not a history. Beyond: the oldest are left out; the snapshot has it
+all."""
+
+FAILURES_MAX: Final = 5
+"""Failures in a row after which a source is suspended, unless told otherwise: with the back-off below, 7.5 seconds of trying."""
+
+BACKOFF_S: Final = 0.5
+BACKOFF_MAX_S: Final = 60.0
+"""How long a source rests after a failure, twice as long after each further one, at most a minute: a service that is down is
+asked rarely, and one that hiccups soon."""
+
+ERROR_CHARS_MAX: Final = 500
+"""Characters of an error that a firing's record keeps. Beyond: cut off; the `Run` has the exception itself."""
+
+SCHEDULER_RETRY_S: Final = 0.5
+"""How long a scheduler that cannot reach the authority waits before it asks again; its budget of seconds goes on running."""
+
+END_GRACE_S: Final = 1.0
+"""How long sources that run when the goal is reached may go on: the one that reached it has its last steps to do. Then:
+cancelled."""
+
+TURN_TTL_S: Final = 30.0
+"""How long a source is held by the scheduler that runs it, renewed meanwhile: so long a group waits for a member that hangs."""
+
+TURN_POLL_S: Final = 0.5
+"""How often a member of a group looks whether a source that another one runs is free: a claim that runs out is no event."""
+
+RUNAWAY_ROUNDS: Final = 24
+"""Rounds within which a cycle is stopped, unless told otherwise. Half of them without anything new is a runaway, so that whoever
+brings something new every ten rounds is safe, and cycles of up to twelve states end after 25 rounds at the latest."""
+
+STATES_KEPT: Final = 4_096
+"""States of a board that are remembered, by their digests (200 KB). Beyond: the oldest are forgotten, and seem new when they
+return."""
+
+LIKENESSES_KEPT: Final = 10_000
+"""Sentences that differ in their numbers alone, remembered per region. Beyond: forgotten, and the next of each counts as new."""
+
+CLAIM_RENEWALS: Final = 3
+"""How often a claim is renewed within its time to live: two renewals may fail before it is lost."""

@@ -14,6 +14,7 @@ __all__ = [
     "SUSPECT",
     "Basis",
     "Claim",
+    "Held",
     "LogItem",
     "LogReading",
     "Marks",
@@ -131,6 +132,17 @@ class Claim(Reading[T]):
     def fence(self) -> int:
         """The fencing token to hand to anything outside that the claim protects: it only ever grows."""
         return self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A key that was claimed and not released: by whom, until when (ms since 1970), since which version. Once that time is
+    over, or the holder's session, it holds no longer: `claim` decides."""
+
+    key: str
+    by: str
+    until: int
+    fence: int
 
 
 @dataclass(frozen=True, slots=True)
