@@ -23,7 +23,7 @@ __all__ = ["Board", "Task"]
 
 
 class Task(BaseModel, extra="allow"):
-    """Something to do, on the board's list. Higher priorities are taken first."""
+    """Something to do, on the board's list, with whatever fields it has besides. Higher priorities are taken first."""
 
     title: str = ""
     priority: float = 0.0
@@ -43,7 +43,7 @@ class Board(Document):
     evidence: Log[Any]
     open_questions: UnionSet[str]
     conclusions: Log[Any] = region(writers=("synthesizer", "role:synthesizer"))
-    tasks: GuardedMap[Any]
+    tasks: GuardedMap[Task]
     firings: Log[Firing]
     turns: GuardedMap[Turn]
 
