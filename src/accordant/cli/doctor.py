@@ -7,6 +7,7 @@ in, a diagnosis out; the rest shows it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accordant.cli.doctor_store import Occupancy, occupancy
+from accordant.cli.doctor_work import DELETABLE, NewDenials, Work, simpler_patterns, work_of
 from accordant.cli.output import AsJson, console, plain, print_json, wants_json
 from accordant.cli.source import DocumentName, StoreFile, choose, latest_entries, reading
 from accordant.engine.stores.contract import AuditQuery
@@ -92,6 +94,7 @@ class RegionDiagnosis:
             "denied": self.n_denied,
             "conflicts": self.n_conflicts,
             "writers": dict(self.writers.most_common()),
+            "shares": {name: round(n / self.n_writes, 3) for name, n in self.writers.most_common()},
             "writers_declared": list(self.writers_declared),
             "beaten": [
                 {"loser": loser, "winner": winner, "times": n} for (loser, winner), n in self.beaten.most_common()
@@ -103,13 +106,15 @@ class RegionDiagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A document's regions in the order of its schema, and what should be changed. `entries`: how many were looked at."""
+    """A document's regions in the order of its schema, and what should be changed. `entries`: how many were looked at, what they
+    say of the `work` done."""
 
     document: str
     entries: int
     head: int
     regions: tuple[RegionDiagnosis, ...]
     hints: tuple[str, ...]
+    work: Work | None = None
 
     @property
     def answer(self) -> str:
@@ -132,6 +137,7 @@ class Diagnosis:
                 if region.kind is Kind.MAP
             ),
             "hints": list(self.hints),
+            "work": None if self.work is None else self.work.to_json(),
         }
 
 
@@ -144,7 +150,8 @@ def doctor(
 ) -> None:
     """Does anything check which version a writer had read? Per region, from the schema and from the audit.
 
-    Lists every path where the last writer wins, who writes what, who was denied, and what to change; then what the document
+    Lists every path where the last writer wins, who writes what, who was denied, and what to change or could be deleted; hot
+    fields and how much of the work landed, claims that nobody released, how far back the chain is whole; then what the document
     takes up in its store, how fast it grows, what a retention would free, and which versions are pinned. Reads only: the
     store may be in use.
 
@@ -167,20 +174,25 @@ async def _examined(source: str, document: str | None, last: int, keep_days: flo
         query = AuditQuery(info.key, kind=EntryKind.SCHEMA, limit=SCHEMAS_MAX, oldest_first=True)
         schemas = await store.audit(query)
         entries = [entry async for entry in latest_entries(store, info, last)]
-        return examine(info.key, info.head, schemas, entries), await occupancy(store, info, keep_days)
+        work = work_of(entries, info.head_hash, now_ms=int(time.time() * 1000), incarnation=info.incarnation)
+        return examine(info.key, info.head, schemas, entries, work), await occupancy(store, info, keep_days)
 
 
-def examine(document: str, head: int, schemas: Iterable[Entry], entries: Sequence[Entry]) -> Diagnosis:
+def examine(
+    document: str, head: int, schemas: Iterable[Entry], entries: Sequence[Entry], work: Work | None = None
+) -> Diagnosis:
     """The diagnosis of a document by its declarations and its latest entries, both oldest first. Pure."""
     regions: dict[str, RegionDiagnosis] = {}
+    specs: dict[str, RegionSpec] = {}
     for declared in schemas:
         for name, spec in Schema.from_description(declared.info["schema"]).regions.items():
-            regions[name] = _declared(name, spec)
+            regions[name], specs[name] = _declared(name, spec), spec
     count = _Count(regions)
     for entry in entries:
         count.add(entry)
     found = tuple(regions.values())
-    return Diagnosis(document, len(entries), head, found, tuple(_hints(found, entries)))
+    hints = [*_hints(found, entries), *simpler_patterns(specs, entries), *(work.hints() if work else ())]
+    return Diagnosis(document, len(entries), head, found, tuple(hints), work)
 
 
 def _declared(name: str, spec: RegionSpec) -> RegionDiagnosis:
@@ -188,11 +200,11 @@ def _declared(name: str, spec: RegionSpec) -> RegionDiagnosis:
 
 
 class _Count:
-    """Walks the entries once. A denial's entry carries how often it has happened by then; only the difference is new."""
+    """Walks the entries once."""
 
     def __init__(self, regions: dict[str, RegionDiagnosis]) -> None:
         self._regions = regions
-        self._times: dict[tuple[str, str, str], int] = {}
+        self._denials = NewDenials()
 
     def add(self, entry: Entry) -> None:
         """Count one entry."""
@@ -213,10 +225,7 @@ class _Count:
 
     def _add_denial(self, entry: Entry) -> None:
         region = self._region(entry.ops[0].region)
-        key = (entry.session, entry.ops[0].path, str(entry.info.get("code")))
-        times, before = int(entry.info.get("times", 1)), self._times.get(key, 0)
-        self._times[key] = times
-        new = times - before if times > before else times
+        new = self._denials.of(entry)
         region.n_denied += new
         if entry.outcome == "conflict":
             region.n_conflicts += new
@@ -248,7 +257,9 @@ def _region_hints(region: RegionDiagnosis) -> Iterable[str]:
         name, most = writers.most_common(1)[0]
         if most / region.n_writes >= ONE_WRITER_SHARE:
             share = f"{most / region.n_writes:.0%}"
-            yield f'{region.name}: {share} of the writes are by {name}; region(writers="{name}") would hold that, and is simpler'
+            text = f'{share} of the writes are by {name}; region(writers="{name}") would hold that, and is simpler'
+            deletable = "" if region.kind is None else f"; could be deleted: {DELETABLE[region.kind]}"
+            yield f"{region.name}: {text}{deletable}"
     tried = region.n_writes + region.n_conflicts
     if tried >= ONE_WRITER_WRITES_MIN and region.n_conflicts / tried >= CONTENDED_SHARE:
         lost = f"{region.n_conflicts} of {tried} commits lost a race"
@@ -272,6 +283,8 @@ def _shown(diagnosis: Diagnosis) -> Group:
         parts.append(
             Text("  ") + plain(f"{name} had one writer, {before}, until {actor} wrote it in v{version}", "dim")
         )
+    if diagnosis.work is not None:
+        parts.append(diagnosis.work.shown())
     if diagnosis.hints:
         parts.append(Text("What to change", style="bold"))
         parts += [Text("  • ") + plain(hint) for hint in diagnosis.hints]

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "at": ("accordant.cli.at", "at"),
     "diff": ("accordant.cli.diff", "diff"),
     "access": ("accordant.cli.access", "access"),
+    "explain": ("accordant.cli.explain", "explain"),
     "doctor": ("accordant.cli.doctor", "doctor"),
     "compact": ("accordant.cli.compact", "compact"),
     "verify": ("accordant.cli.verify", "verify"),

@@ -259,10 +259,10 @@ class Draft:
     async def _landing(self, why: str | None, derived_from: Any) -> AsyncIterator[Document]:
         """What lands only while the lease is held: the lease itself is written in the same entry."""
         async with self._document.transaction(why=why, derived_from=derived_from) as tx:
+            yield tx
             lease = tx.region_as(self._lease.spec)
             assert isinstance(lease, GuardedMap)
             await lease.commit(_LEASE, self._note(), expect=self.claim)
-            yield tx
 
     def _note(self) -> Mapping[str, Any]:
         return {"by": self._document.agent, "base": self.base.version}

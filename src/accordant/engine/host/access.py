@@ -16,10 +16,10 @@ SOMEBODY = "\0somebody"
 
 
 async def access_to(store: Store, key: str) -> dict[str, Any]:
-    """`document`; `regions`: {region, kind, may: operation -> who}; `sessions` that are open, newest first: {agent, roles, auth,
-    at (ms), version}. Raises `StoreError`."""
+    """`document`; `regions`: {region, kind, may: operation -> who, lww}; `sessions` that are open, newest first: {agent, roles,
+    auth, at (ms), version}. Raises `StoreError`."""
     regions = [
-        {"region": spec.name, "kind": spec.kind.value, "may": who_may(spec)}
+        {"region": spec.name, "kind": spec.kind.value, "may": who_may(spec), "lww": spec.rules.lww}
         for spec in (await _schema(store, key)).regions.values()
     ]
     return {"document": key, "regions": regions, "sessions": await _sessions(store, key)}
