@@ -14,7 +14,7 @@ from accordant.cli.doctor import examine
 from accordant.cli.doctor_work import Chain, HotField, Work, work_of
 from accordant.types.entries import GENESIS, Entry, EntryKind, OpRecord, content_hash, header_json
 from accordant.types.regions import Kind
-from audited_store import KEY, answer, change, written
+from audited_store import KEY, answer, change, run, written
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_hot_fields_and_useful_work() -> None:
 
 def test_denials_that_are_no_races_are_not_lost_work() -> None:
     """Whoever may not write has not lost a race."""
-    assert work_of([denied("plan", 1, "denied")]).hot == ()
+    assert work_of([denied("plan", 3, "denied")]).lost == 0
 
 
 def test_a_claim_that_nobody_let_go_is_told() -> None:
@@ -134,7 +134,8 @@ def test_of_a_real_store(store: Path, tmp_path: Path) -> None:
     assert answer("doctor", store, "--last", 3)["work"]["chain"]["whole_from"] == found["head"] - 1
     damaged = written(tmp_path / "damaged.db")
     change(damaged, "update documents set head_hash = ?", (b"x" * 32,))
-    assert answer("doctor", damaged)["work"]["chain"]["broken"] == found["head"]
+    refused = run("doctor", damaged)
+    assert (refused.exit_code, f"entry {found['head']}" in refused.output) == (4, True)
 
 
 @pytest.mark.parametrize(("share", "is_told"), [(97, True), (60, False)])
