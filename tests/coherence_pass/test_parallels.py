@@ -16,7 +16,11 @@ TWO = [
     ("The limit was tested by the search team of Bilbao 2.", "The limit was tested by the export team of Bilbao 17."),
     ("The billing service writes to a log.", "The export service writes to a log."),
 ]
-MAYBE = [("The index of Oslo has a window of 178 seconds.", "The cache of Oslo has a window of 852 seconds.")]
+MAYBE = [
+    ("The index of Oslo has a window of 178 seconds.", "The cache of Oslo has a window of 852 seconds."),
+    ("The carousel listens on port 3781.", "The metrics of the carousel are on port 3788."),
+    ("The foundry is deployed in Stockholm.", "A copy of the foundry is deployed in Oregon."),
+]
 ONE = [
     ("The cache keeps 3 copies.", "The cache keeps 5 copies."),
     ("The billing service is stopped.", "The billing service is running."),
@@ -26,6 +30,8 @@ ONE = [
     ("We know nothing about the outage.", "We know everything about the outage."),
     ("You're not normal.", "You're not abnormal."),
     ("Only the highest rates are limited.", "The lowest rates are limited."),
+    ("The carousel is stopped.", "The carousel of the warehouse is running."),
+    ("The rate limit is 100 requests per minute per key.", "Each key may send at most 60 requests per minute."),
     ("The pilot ended in May.", "Nobody has ended anything that we know of here."),
     ("", "Anything."),
 ]

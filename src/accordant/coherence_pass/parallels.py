@@ -36,9 +36,7 @@ _EMPTY: Final = (
     lexicon.FUNCTION_WORDS | lexicon.CONDITIONS | lexicon.FINITE | lexicon.SOME | lexicon.HEDGES | lexicon.NEGATORS
 )
 _PRONOUNS: Final = frozenset("i we you he she they it".split())
-_PARALLEL_SHARE_MIN: Final = (
-    0.5  # of the shorter statement's words, in one order: less, and nothing can be said of the form
-)
+_PARALLEL_SHARE_MIN: Final = 0.5  # of the shorter one's words, in one order: less says nothing of the form
 
 _FORM_WORDS_MAX: Final = 40  # beyond, a statement is several, whose common form says little of one of them
 
@@ -47,7 +45,8 @@ def things_of(one: str, other: str) -> Things:
     """Whether two statements speak of two things in one form.
 
     They do where a numbered thing differs ("node 3", "node 4"), where a name within the subject does ("... in Oslo is", "... in
-    Cork is"), and where the subjects differ and what is said of both is the same. Where numbers differ too, they may.
+    Cork is"), and where the subjects differ and what is said of both is the same. Where numbers differ too, they may; so they may
+    where one subject is named more closely than the other and the values differ ("the queue", "the metrics of the queue").
     """
     a, b = tokens(plain(one)), tokens(plain(other))
     if not a or not b or max(len(a), len(b)) > _FORM_WORDS_MAX or (_word_set(a) ^ _word_set(b)) & _QUANTIFIERS:
@@ -58,6 +57,8 @@ def things_of(one: str, other: str) -> Things:
         return Things.ONE
     if _numbered_apart(_numbered(a), _numbered(b)):
         return Things.TWO
+    if _is_part(a, b) and _values(a) - _values(b) and _values(b) - _values(a):
+        return Things.MAYBE_TWO
     return _compared(a, b, stems, steps)
 
 
@@ -102,6 +103,21 @@ def _content(part: Sequence[Token], elsewhere: Sequence[str]) -> list[str] | Non
         if stem not in elsewhere:
             own.append(stem)
     return own
+
+
+def _is_part(a: list[Token], b: list[Token]) -> bool:
+    """Whether one subject is the other and something more."""
+    one, other = (frozenset(_stems(side[: _verb(side)])) for side in (a, b))
+    return bool(one and other) and (one < other or other < one)
+
+
+def _stems(part: Sequence[Token]) -> list[str]:
+    return [canonical_stem(token.word)[0] for token in part if token.word not in _EMPTY]
+
+
+def _values(side: list[Token]) -> frozenset[str]:
+    """Its numbers and names."""
+    return frozenset(token.word for token in side[1:] if token.word[0].isdigit() or token.is_capital)
 
 
 def _verb(side: list[Token]) -> int:
