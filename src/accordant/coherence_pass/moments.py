@@ -12,15 +12,15 @@ from datetime import date
 from enum import Enum
 from typing import Final
 
-__all__ = ["DAYS", "MONTHS", "Moment", "Same", "compare_moments", "compare_scopes", "moments"]
+__all__ = ["Moment", "Same", "compare_moments", "compare_scopes", "moments"]
 
-MONTHS: Final = (
+_MONTHS: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", 
     "september", "october", "november", "december",
 )  # fmt: skip
-DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ORDINALS: Final = {"first": 1, "second": 2, "third": 3, "fourth": 4}
-_MONTH: Final = "|".join(f"{name.capitalize()}|{name[:3].capitalize()}(?=\\b)" for name in MONTHS) + "|Sept"
+_MONTH: Final = "|".join(f"{name.capitalize()}|{name[:3].capitalize()}(?=\\b)" for name in _MONTHS) + "|Sept"
 _YEAR: Final = r"(?:19|20)\d\d"
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 
@@ -116,7 +116,7 @@ def _moment(text: str, match: re.Match[str]) -> Moment:
     quarter = int(part["quarter"]) if "quarter" in part else _ORDINALS.get(part.get("ordinal", ""))
     month = _month(part["month"]) if "month" in part else int(part["monthno"]) if "monthno" in part else None
     day = int(part["day"]) if "day" in part else None
-    weekday = DAYS.index(part["weekday"].lower() + "day") if "weekday" in part else _weekday(year, month, day)
+    weekday = _DAYS.index(part["weekday"].lower() + "day") if "weekday" in part else _weekday(year, month, day)
     relation = _RELATION.search(text, max(0, match.start() - 24), match.start())
     return Moment(
         match.start(), match.end(), relation[1].lower() if relation else "", year, quarter, month, day,
@@ -125,7 +125,7 @@ def _moment(text: str, match: re.Match[str]) -> Moment:
 
 
 def _month(name: str) -> int:
-    return next(number for number, month in enumerate(MONTHS, start=1) if month.startswith(name[:3].lower()))
+    return next(number for number, month in enumerate(_MONTHS, start=1) if month.startswith(name[:3].lower()))
 
 
 def _weekday(year: int | None, month: int | None, day: int | None) -> int | None:

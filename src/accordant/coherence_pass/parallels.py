@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Final
 
 from accordant.coherence_pass import lexicon
-from accordant.coherence_pass.moments import DAYS, MONTHS, Moment
+from accordant.coherence_pass.moments import Moment
 from accordant.coherence_pass.reading import Reading
-from accordant.coherence_pass.words import Token, canonical_stem, plain, stems_of, tokens
+from accordant.coherence_pass.words import Token, canonical_stem, plain, tokens
 
 __all__ = ["Things", "other_attributes", "things_of"]
 
@@ -37,7 +37,6 @@ _QUANTIFIERS: Final = frozenset(
 _EMPTY: Final = (
     lexicon.FUNCTION_WORDS | lexicon.CONDITIONS | lexicon.FINITE | lexicon.SOME | lexicon.HEDGES | lexicon.NEGATORS
 )
-_DATE_STEMS: Final = stems_of((*MONTHS, *DAYS))
 _PRONOUNS: Final = frozenset("i we you he she they it".split())
 _PARALLEL_SHARE_MIN: Final = 0.5  # of the shorter one's words, in one order: less says nothing of the form
 
@@ -66,8 +65,8 @@ def things_of(one: str, other: str) -> Things:
     """Whether two statements speak of two things in one form.
 
     They do where a numbered thing differs ("node 3", "node 4"), where a name within the subject does ("... in Oslo is", "... in
-    Cork is"), and where the subjects differ and what is said of both is the same. Where numbers differ too, they may; so they may
-    where one subject is named more closely than the other and the values differ ("the queue", "the metrics of the queue").
+    Cork is"), and where the subjects differ and what is said of both is the same. They may where more differs and nothing is
+    denied, and where one subject is named more closely and the values differ ("the queue", "the metrics of the queue").
     """
     a, b = tokens(plain(one)), tokens(plain(other))
     if not a or not b or max(len(a), len(b)) > _FORM_WORDS_MAX or (_word_set(a) ^ _word_set(b)) & _QUANTIFIERS:
@@ -102,7 +101,7 @@ def _compared(
             subjects_differ |= at > 0
         else:
             differ.update(own_a, own_b)
-    if not subjects_differ or clashes or not all(word[:1].isdigit() or word in _DATE_STEMS for word in differ):
+    if not subjects_differ or clashes:
         return Things.ONE
     return Things.MAYBE_TWO if differ else Things.TWO
 
