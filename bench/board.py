@@ -109,7 +109,9 @@ async def main(events: int) -> None:
                 rows.append(await measure(engine, way, sources, events))
     alone = rows[0]["us/event"]
     report("scheduler", [row | {"above alone, us": row["us/event"] - alone} for row in rows])
-    report("agenda", [{"sources": n, "us/decision": decision_us(n), "us/source": decision_us(n) / n} for n in (1, 10, 100)])
+    report(
+        "agenda", [{"sources": n, "us/decision": decision_us(n), "us/source": decision_us(n) / n} for n in (1, 10, 100)]
+    )
     report("runaway", [{"log items": n, "us/look": look_us(n)} for n in (10, 1_000, 10_000)])
 
 
