@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from accordant.patterns.board import Board, Task
     from accordant.patterns.channel import Channel, channel
     from accordant.patterns.claiming import claim_next, claimed
+    from accordant.patterns.corpus import Corpus, corpus
     from accordant.patterns.firing import Budget, End, Firing, Run, Wake
     from accordant.patterns.promotion import Promoted, promote, promoted
     from accordant.patterns.scheduler import Scheduler
@@ -67,6 +68,7 @@ __all__ = [
     "Claim",
     "CoherencePass",
     "Conflict",
+    "Corpus",
     "Counter",
     "Denied",
     "Document",
@@ -125,6 +127,7 @@ __all__ = [
     "claim_next",
     "claimed",
     "connect",
+    "corpus",
     "promote",
     "promoted",
     "region",
@@ -138,6 +141,7 @@ _LAZY = {
     "Budget": "accordant.patterns.firing",
     "Channel": "accordant.patterns.channel",
     "CoherencePass": "accordant.coherence_pass.runner",
+    "Corpus": "accordant.patterns.corpus",
     "End": "accordant.patterns.firing",
     "Engine": "accordant.engine.host.engine",
     "Firing": "accordant.patterns.firing",
@@ -155,6 +159,7 @@ _LAZY = {
     "claim_next": "accordant.patterns.claiming",
     "claimed": "accordant.patterns.claiming",
     "connect": "accordant.sync.client",
+    "corpus": "accordant.patterns.corpus",
     "promote": "accordant.patterns.promotion",
     "promoted": "accordant.patterns.promotion",
     "store": "accordant.patterns.store",

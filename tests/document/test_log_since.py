@@ -87,6 +87,25 @@ async def test_what_became_of_older_items_is_new_too(kind: str, tmp_path: Path) 
 
 
 @worlds
+@in_loop
+async def test_a_mark_that_changes_is_new_again(kind: str, tmp_path: Path) -> None:
+    """What was suspect and is retracted itself comes a second time, although others were marked in between."""
+    async with world(kind, tmp_path / "state.db") as w:
+        ann = await w.open(Notes, "ann")
+        cause = await ann.findings.append("cause")
+        made = await ann.findings.append("made of it", derived_from=await ann.findings.read())
+        other = await ann.findings.append("other")
+        await ann.retract(cause)
+        await ann.retract(other)
+        seen = await ann.findings.read()
+        assert seen.marks[made][0] == "suspect"
+        await ann.retract(made)
+        assert {ref: mark[0] for ref, mark in (await ann.findings.read(since=seen.version)).marks.items()} == {
+            made: "retracted"
+        }
+
+
+@worlds
 @pytest.mark.parametrize("seed", range(4))
 @in_loop
 async def test_a_view_that_grows_is_the_log(kind: str, seed: int, tmp_path: Path) -> None:

@@ -162,6 +162,8 @@ class _Cursor:
 def _leaves(
     value: Any, subject: str, is_anchored: bool, depth: int, attribute: str = ""
 ) -> Iterator[tuple[str, bool, str, Any]]:
+    if isinstance(value, dict) and value.keys() >= lexicon.POINTER_KEYS:
+        return
     if isinstance(value, dict) and depth:
         named = next((value[key] for key in lexicon.SUBJECT_KEYS if isinstance(value.get(key), str)), None)
         if named is not None and len(named) <= CLAIM_CHARS_MAX:

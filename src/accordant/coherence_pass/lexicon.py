@@ -266,9 +266,13 @@ MULTI_VALUED: Final = _set(
     "note notes comment comments tag tags text summary description body message title todo warning example update "
     "correction tip question answer source sources link url see reference references by author authors at created "
     "updated timestamp date_created confidence score ref reason why details evidence id uuid key name labels "
-    "rationale quote default extends inherits perf kind type hash links usage returns args raises"
+    "rationale quote default extends inherits perf kind type hash links usage returns args raises "
+    "compared op n"
 )
-"""Attributes whose values may differ without one being wrong: opinions, remarks, identities."""
+"""Attributes whose values may differ without one being wrong: opinions, remarks, identities, bookkeeping."""
+
+POINTER_KEYS: Final = frozenset({"ref", "similarity"})
+"""An object with these points at another statement, and states nothing of its own (the links of a corpus' entries)."""
 
 CHANGING: Final = _set("status state phase progress stage health last current next latest")
 """Attributes that are expected to move on: unequal values are `possible` at most."""

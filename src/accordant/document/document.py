@@ -63,6 +63,7 @@ class Document:
 
     def __init__(self, port: Port) -> None:
         self._port = port
+        self._outside: Self | None = None
         for name, spec in self.__schema__.regions.items():
             object.__setattr__(self, name, _CLASSES[spec.kind](port, spec))
         for name, declared in self.__patterns__.items():
@@ -70,6 +71,12 @@ class Document:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._port.key} as {self._port.agent!r}>"
+
+    @property
+    def outside(self) -> Self:
+        """Within a transaction, the handle that it was begun on; anywhere else this one. What a pattern remembers belongs to
+        it."""
+        return self if self._outside is None else self._outside
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__schema__.regions:
@@ -200,7 +207,9 @@ class Document:
         collected. An exception in the block discards everything. After the block `tx.version` is the version that landed.
         """
         port = TransactionPort(self._port, why, derived_from)
-        yield type(self)(port)
+        collecting = type(self)(port)
+        collecting._outside = self.outside
+        yield collecting
         try:
             await port.land()
         except Conflict as conflict:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accordant.patterns.block import Block, block
     from accordant.patterns.channel import Channel, channel
+    from accordant.patterns.corpus import Corpus
     from accordant.patterns.promotion import Promoted, promote, promoted
 
-__all__ = ["Block", "Channel", "Promoted", "block", "channel", "promote", "promoted"]
+__all__ = ["Block", "Channel", "Corpus", "Promoted", "block", "channel", "promote", "promoted"]
 
 _LAZY = {
     "Promoted": "accordant.patterns.promotion",
@@ -19,6 +20,7 @@ _LAZY = {
     "block": "accordant.patterns.block",
     "Channel": "accordant.patterns.channel",
     "channel": "accordant.patterns.channel",
+    "Corpus": "accordant.patterns.corpus",
 }
 
 

@@ -10,6 +10,25 @@ __all__ = [
     "BACKOFF_S",
     "CLAIM_RENEWALS",
     "CONCURRENCY",
+    "CORPUS_AGREED_CACHE",
+    "CORPUS_ATTEMPTS",
+    "CORPUS_CANDIDATES_MAX",
+    "CORPUS_COLLAPSE_MAX",
+    "CORPUS_COUNT_MAX",
+    "CORPUS_EMBED_BATCH",
+    "CORPUS_LINKS_MAX",
+    "CORPUS_LINK_MIN",
+    "CORPUS_SAMENESS_SHARE",
+    "CORPUS_SEARCH_MAX",
+    "CORPUS_SHARED_MIN",
+    "CORPUS_SWAPS_MAX",
+    "CORPUS_SWAPS_SHARE",
+    "CORPUS_TAGS_MAX",
+    "CORPUS_TAG_CHARS_MAX",
+    "CORPUS_TEXT_CHARS_MAX",
+    "CORPUS_TEXT_CHARS_MIN",
+    "CORPUS_VECTORS_MAX",
+    "CORPUS_WARM_MAX",
     "DECIDED_PER_CALL_MAX",
     "END_GRACE_S",
     "ERROR_CHARS_MAX",
@@ -151,3 +170,64 @@ LIKENESSES_KEPT: Final = 10_000
 
 CLAIM_RENEWALS: Final = 3
 """How often a claim is renewed within its time to live: two renewals may fail before it is lost."""
+
+# -- corpus -------------------------------------------------------------------------------------------------------
+
+CORPUS_TEXT_CHARS_MIN: Final = 20
+"""Characters that a piece of knowledge has at least: "Use retries." is advice without a subject. Shorter is rejected."""
+
+CORPUS_TEXT_CHARS_MAX: Final = 4_000
+"""Characters of one entry: a paragraph or two. Longer is a document of its own, and rejected."""
+
+CORPUS_TAGS_MAX: Final = 16
+CORPUS_TAG_CHARS_MAX: Final = 64
+"""Tags of one entry, and their length; more is `Invalid`."""
+
+CORPUS_COUNT_MAX: Final = 1_000_000
+"""What one tally may add. More is `Invalid`: a slip, or somebody who wants to be on top of every list."""
+
+CORPUS_ATTEMPTS: Final = 64
+"""How often a contribution compares again when others came first. Each time somebody else got in, and later tries stand in
+line, so that it takes a crowd that never rests; then the last `Conflict` is raised, and nothing was written."""
+
+CORPUS_CANDIDATES_MAX: Final = 24
+"""Entries above the threshold that a contribution is compared with word by word, the most alike first. Near-duplicates beyond it
+stay for `collapse`."""
+
+CORPUS_LINKS_MAX: Final = 8
+"""Near entries that an entry links to, the most alike first. Others are found by searching."""
+
+CORPUS_LINK_MIN: Final = 0.8
+"""From which likeness on a blocked pair is worth a link below the threshold: above, changed facts stand with their originals."""
+
+CORPUS_SHARED_MIN: Final = 0.6
+"""The same without vectors: the weight of the shared words, numbers not among them."""
+
+CORPUS_SWAPS_MAX: Final = 4
+CORPUS_SWAPS_SHARE: Final = 0.5
+"""Content words that two wordings of one fact may differ in: so many, and at most that share of the shorter one. More is another
+statement, whatever a model says: both stay, linked."""
+
+CORPUS_SAMENESS_SHARE: Final = 0.4
+"""Of a scorer's `possible` threshold: below that share of it other words may be the same fact (`bench/corpus_quality.py`). From
+it on both stay."""
+
+CORPUS_EMBED_BATCH: Final = 64
+"""Texts that are embedded in one go: small enough that the thread is handed back ten times a second."""
+
+CORPUS_WARM_MAX: Final = 256
+"""Entries without a vector that one call embeds, the lexically nearest first: about two seconds of one core. The rest waits for
+the next calls; until then what shares no word with them does not find them."""
+
+CORPUS_VECTORS_MAX: Final = 400_000
+"""Vectors that a process keeps for one embedder: 600 MiB at 384 dimensions. Beyond it all are forgotten, and embedded again as
+they are asked for."""
+
+CORPUS_AGREED_CACHE: Final = 8_192
+"""Texts whose reading is kept, some 3 kB each. What was read least recently is read again."""
+
+CORPUS_SEARCH_MAX: Final = 200
+"""Hits of one search. A higher `limit=` is `Invalid`."""
+
+CORPUS_COLLAPSE_MAX: Final = 1_000
+"""Entries that one collapse redirects: a minute of one core. What is left is found by the next one; the outcome says so."""
