@@ -245,9 +245,21 @@ class Engine(_Opened):
         """End every session of this agent."""
         return int(self._call("fence", agent, **options))
 
-    def documents(self) -> Any:
-        """All documents of the store."""
-        return self._call("documents")
+    def documents(self, *args: Any, **options: Any) -> Any:
+        """The documents of the store."""
+        return self._call("documents", *args, **options)
+
+    def grant(self, agent: str, grant: Any, **options: Any) -> Any:
+        """With `default_deny`: what this agent may reach from now on."""
+        return self._call("grant", agent, grant, **options)
+
+    def revoke(self, agent: str, **options: Any) -> int:
+        """From now on it may reach nothing."""
+        return int(self._call("revoke", agent, **options))
+
+    def grants(self) -> Any:
+        """Who may reach what."""
+        return self._call("grants")
 
     def _call(self, name: str, *args: Any, **options: Any) -> Any:
         if self._thread is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from accordant.cli.output import AsJson, MissingExtra, console, moment, plain, print_json, wants_json
 from accordant.cli.source import DocumentName, StoreFile, choose, reading
 from accordant.engine.host.access import access_to
+from accordant.engine.host.governance import grants_in
 from accordant.types.namespaces import DocumentKey
 
 __all__ = ["access", "tables"]
@@ -52,7 +53,10 @@ async def _found(source: str, document: str | None) -> dict[str, Any]:
     async with reading(source) as store:
         found = await access_to(store, (await choose(store, document)).key)
         sessions = [one | {"since": moment(one["at"])} for one in found["sessions"]]
-        return {**found, "sessions": sessions}
+        key = DocumentKey.parse(found["document"])
+        granted = [one for one in await grants_in(store) if one.grant.covers(key)]
+        shown = [one.to_json() | {"since": moment(one.at)} for one in granted]
+        return {**found, "grants": shown, "sessions": sessions}
 
 
 def _tokens(path: Path, key: DocumentKey) -> list[dict[str, Any]]:
@@ -94,6 +98,14 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
             gone = " (revoked)" if one["revoked"] else ""
             tokens.add_row(plain(one["agent"]), plain(allow), plain(", ".join(one["roles"])), plain(one["id"] + gone))
         shown.append(tokens)
+    if found.get("grants"):
+        grants = _table("grants that reach it", "agent", "since UTC", "by", "allow")
+        for one in found["grants"]:
+            allow = "everything" if one["allow"] is None else _allowed(one["allow"])
+            grants.add_row(
+                plain(one["agent"], "cyan"), one["since"][:19].replace("T", " "), plain(one["by"]), plain(allow)
+            )
+        shown.append(grants)
     sessions = _table("sessions that are open", "agent", "since UTC", "version", "identity", "roles")
     for one in found["sessions"]:
         when = one["since"][:19].replace("T", " ")
@@ -101,6 +113,10 @@ def tables(found: Mapping[str, Any]) -> list[Table]:
             plain(one["agent"], "cyan"), when, f"v{one['version']}", one["auth"], plain(", ".join(one["roles"]))
         )
     return [*shown, sessions]
+
+
+def _allowed(allow: Sequence[Sequence[Any]]) -> str:
+    return "; ".join(f"{region}: {', '.join(operations)}" for region, operations in allow) or "nothing"
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from accordant.engine.structs import Update as Decoded
 from accordant.types.access import EVERYTHING, Grant
@@ -43,6 +44,11 @@ class Join:
     lease_ms: int | None = None
     read_only: bool = False
     grant: Grant = EVERYTHING
+
+    def noted(self) -> dict[str, Any]:
+        """What its entry says of it: its roles, and what it was granted, where that is not everything."""
+        granted = {} if self.grant == EVERYTHING else {"grant": self.grant.to_json()}
+        return ({"roles": sorted(self.roles)} if self.roles else {}) | granted
 
 
 @dataclass(frozen=True, slots=True)

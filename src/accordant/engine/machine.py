@@ -176,10 +176,8 @@ class Machine:
         for old in self.sessions.replaced_by(command.agent, command.shared):
             self._end(old, Ending.REPLACED, now, effects)
         generation = self.head + 1
-        info: dict[str, Any] = {"roles": sorted(command.roles)} if command.roles else {}
-        entry = Entry(
-            generation, EntryKind.JOIN, now, command.agent, command.session, generation, command.auth, info=info
-        )
+        who = (command.agent, command.session, generation, command.auth)
+        entry = Entry(generation, EntryKind.JOIN, now, *who, info=command.noted())
         self._append(entry, effects)
         session = Session(
             command.session,

@@ -5,7 +5,9 @@ A grant is positive and closed: what it does not name is not allowed. Namespaces
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from accordant.types.entries import Auth
 from accordant.types.namespaces import DocumentKey
@@ -44,6 +46,29 @@ class Grant:
     def permits(self, operation: str, region: str) -> bool:
         """Whether the operation (`read` included) on this region is granted."""
         return self.allow is None or any(one.permits(operation, region) for one in self.allow)
+
+    @property
+    def outermost(self) -> set[tuple[str, ...]]:
+        """The prefixes that cover all that is granted, none inside another."""
+        prefixes = set(self.namespaces) if self.namespaces is not None else {()}
+        return {one for one in prefixes if not any(one[:size] in prefixes for size in range(len(one)))}
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values: what an entry and a list of grants show."""
+        allow = None if self.allow is None else [[one.region, sorted(one.operations)] for one in self.allow]
+        return {
+            "namespaces": None if self.namespaces is None else [list(one) for one in self.namespaces],
+            "allow": allow,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Grant:
+        """The grant of `to_json`."""
+        namespaces, allow = data["namespaces"], data["allow"]
+        return cls(
+            None if namespaces is None else tuple(map(tuple, namespaces)),
+            None if allow is None else tuple(Allowance(region, frozenset(ops)) for region, ops in allow),
+        )
 
     @property
     def reads_everything(self) -> bool:

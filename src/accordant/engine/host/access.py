@@ -17,7 +17,7 @@ SOMEBODY = "\0somebody"
 
 async def access_to(store: Store, key: str) -> dict[str, Any]:
     """`document`; `regions`: {region, kind, may: operation -> who, lww}; `sessions` that are open, newest first: {agent, roles,
-    auth, at (ms), version}. Raises `StoreError`."""
+    grant (None: everything), auth, at (ms), version}. Raises `StoreError`."""
     regions = [
         {"region": spec.name, "kind": spec.kind.value, "may": who_may(spec), "lww": spec.rules.lww}
         for spec in (await _schema(store, key)).regions.values()
@@ -44,6 +44,7 @@ async def _sessions(store: Store, key: str) -> list[dict[str, Any]]:
         {
             "agent": entry.actor,
             "roles": list(entry.info.get("roles", ())),
+            "grant": entry.info.get("grant"),
             "auth": entry.auth.value,
             "at": entry.at,
             "version": entry.offset,

@@ -19,6 +19,7 @@ from accordant.engine.commands import Declare, FenceAgent, Join
 from accordant.engine.effects import Published
 from accordant.engine.host.access import access_to
 from accordant.engine.host.document_host import DocumentHost
+from accordant.engine.host.governance import BOOK, GOVERNOR, Governance, GrantBook, Granted
 from accordant.engine.host.port import EmbeddedPort
 from accordant.engine.host.replay import Replays
 from accordant.engine.host.resting import Resting
@@ -28,8 +29,9 @@ from accordant.engine.state import DocumentState
 from accordant.engine.stores.contract import ALL, DocumentInfo, Lease, Pin, Store
 from accordant.engine.stores.memory import MemoryStore
 from accordant.engine.stores.sqlite import SqliteStore
+from accordant.types.access import EVERYTHING, Grant
 from accordant.types.entries import Auth
-from accordant.types.errors import Invalid, NoAuthority
+from accordant.types.errors import Denied, Invalid, NoAuthority
 from accordant.types.limits import DOCUMENT_IDLE_S, LEASE_S
 from accordant.types.namespaces import DocumentKey, Namespace, segment
 from accordant.types.retention import Compaction, Retention
@@ -66,7 +68,8 @@ class Engine:
     `path`: a store file, created when missing; None keeps everything in memory. `durability`: `"fsync"` survives power loss,
     `"process"` a crash of the process. `store`: a store of your own instead. `lease_s`: after how long another process may take
     over from a silent one. `idle_s`: how long a document that nobody uses stays loaded.
-    `retention`: which old versions stay rebuildable; None: all of them.
+    `retention`: which old versions stay rebuildable; None: all of them. `default_deny`: an agent reaches nothing until
+    `engine.grant` says what; grants are kept in the store, with who gave them and why.
     Raises `NoAuthority` naming the holder while another process has the store open, and `StoreError`.
     """
 
@@ -79,6 +82,7 @@ class Engine:
         lease_s: float = LEASE_S,
         idle_s: float = DOCUMENT_IDLE_S,
         retention: Retention | None = None,
+        default_deny: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if store is not None and path is not None:
@@ -104,6 +108,8 @@ class Engine:
         self._replays = Replays(store)
         self._retention = retention or Retention()
         self._keeping: asyncio.Task[None] | None = None
+        self.default_deny = default_deny
+        self._governance = Governance(self._open_book)
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -253,18 +259,31 @@ class Engine:
                 "open() takes a Document subclass, or None for a document without a schema", code="bad_argument"
             )
         key, agent = DocumentKey.of(namespace, name), segment(agent)
-        host = await self.host(key)
-        schema = cls.__schema__
-        if schema.regions:
-            await host.call(Declare(schema, agent, trusted=True))
+        self._check_open()
+        grant = await self._governance.check(agent, key) if self.default_deny else EVERYTHING
         lease_ms = None if lease_s is None else int(lease_s * 1000)
-        roles = (roles,) if isinstance(roles, str) else roles
-        join = Join(uuid.uuid4().hex, agent, frozenset(roles), Auth.ASSERTED, shared, lease_ms, read_only)
+        named = frozenset((roles,) if isinstance(roles, str) else roles)
+        is_reader = read_only or grant.is_read_only
+        join = Join(uuid.uuid4().hex, agent, named, Auth.ASSERTED, shared, lease_ms, is_reader, grant)
+        return await self._joined(cls, key, await self.host(key), join)
+
+    async def _joined(self, cls: type[D], key: DocumentKey, host: DocumentHost, join: Join) -> D:
+        if cls.__schema__.regions:
+            await host.call(Declare(cls.__schema__, join.agent, trusted=True))
         joined = await host.call(join)
-        return cls(EmbeddedPort(host, self._store, key, agent, joined))
+        return cls(EmbeddedPort(host, self._store, key, join.agent, joined, join.grant))
+
+    async def _open_book(self) -> GrantBook:
+        join = Join(uuid.uuid4().hex, GOVERNOR, auth=Auth.ENGINE)
+        return await self._joined(GrantBook, BOOK, await self._host(BOOK), join)
 
     async def host(self, key: DocumentKey) -> DocumentHost:
-        """The task that owns a document here, started when needed: what servers build upon."""
+        """The task that owns a document here, started when needed: what servers build upon. Raises `Denied` for the grants."""
+        if key == BOOK:  # always: what is written there while nobody asks would count when somebody does
+            raise Denied("the grants are the engine's own: engine.grant() writes them", code="no_grant")
+        return await self._host(key)
+
+    async def _host(self, key: DocumentKey) -> DocumentHost:
         self._check_open()
         async with self._opening.of(key.path):
             host = self._hosts.get(key.path)
@@ -336,8 +355,13 @@ class Engine:
 
     async def access(self, namespace: Namespace, name: str) -> dict[str, Any]:
         """Who may do what in a document: per region its operations and who may perform them, by the declared rules; and whose
-        sessions are open since when. What tokens narrow is the server's: `accordant access --token-file`."""
-        return await access_to(self._store, DocumentKey.of(namespace, name).path)
+        sessions are open since when; with `default_deny`, `grants` that reach it. What tokens narrow is the server's:
+        `accordant access --token-file`."""
+        key = DocumentKey.of(namespace, name)
+        found = await access_to(self._store, key.path)
+        if not self.default_deny:
+            return found
+        return found | {"grants": [one.to_json() for one in await self.grants() if one.grant.covers(key)]}
 
     async def exists(self, key: DocumentKey) -> bool:
         """Whether the store knows this document: opening one that it does not know creates it."""
@@ -350,10 +374,35 @@ class Engine:
         return self._hosts.values()
 
     async def documents(
-        self, prefix: tuple[str, ...] = (), after: str = "", limit: int | None = None
+        self, prefix: tuple[str, ...] = (), after: str = "", limit: int | None = None, *, agent: str | None = None
     ) -> list[DocumentInfo]:
-        """The documents of the store, in key order: those below a prefix, those behind a key, so many."""
-        return await self._store.documents(prefix, after, limit)
+        """The documents of the store, in key order: those below a prefix, those behind a key, so many. `agent`: with
+        `default_deny`, those that it is granted."""
+        if agent is None or not self.default_deny:
+            return await self._store.documents(prefix, after, limit)
+        grant = await self._governance.of(agent) or Grant(namespaces=())
+        inner = {max(one, prefix, key=len) for one in grant.outermost if one[: len(prefix)] == prefix[: len(one)]}
+        pages = [await self._store.documents(one, after, limit) for one in inner]
+        found = {info.key: info for page in pages for info in page if info.key != BOOK.path}
+        return [found[key] for key in sorted(found)][:limit]
+
+    # -- who may reach what -----------------------------------------------------------------------------------
+
+    async def grant(self, agent: str, grant: Grant, *, by: str, why: str | None = None) -> Granted:
+        """With `default_deny`: from now on `agent` may reach this and no more, in handles that it opens from now on. On record
+        with `by` and `why` in the document `system/shared/grants`."""
+        self._check_open()
+        return await self._governance.grant(agent, grant, by, why)
+
+    async def revoke(self, agent: str, *, by: str, why: str | None = None) -> int:
+        """From now on it may reach nothing: its sessions end. Returns how many ended."""
+        self._check_open()
+        return await self.fence(agent, why=why or "revoked") if await self._governance.revoke(agent, by, why) else 0
+
+    async def grants(self) -> list[Granted]:
+        """Who may reach what, by whom and since when."""
+        self._check_open()
+        return await self._governance.listed()
 
     async def fence(self, agent: str, *, why: str = "fenced") -> int:
         """End every session of this agent on every open document; what it read before never lands again (I6).

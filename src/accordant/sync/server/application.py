@@ -32,7 +32,7 @@ from accordant.sync.server.stays import Stays
 from accordant.sync.server.tokens import Tokens
 from accordant.sync.session import PeerSession
 from accordant.types.access import Principal
-from accordant.types.errors import AccordantError, Denied
+from accordant.types.errors import AccordantError, Denied, Invalid
 from accordant.types.limits import FIRST_FRAME_MAX_S, FIRST_FRAME_WAIT_S, SESSION_GRACE_S
 from accordant.types.namespaces import DocumentKey
 
@@ -54,6 +54,9 @@ def app(
     """
     if token_file is not None:
         be_discreet()
+    elif engine.default_deny:
+        hint = "give token_file=, or open the engine without default_deny"
+        raise Invalid("without tokens a server would grant everybody everything", code="no_tokens", hint=hint)
     door = Door(origins, None if token_file is None else Tokens(token_file))
     sync = SyncEndpoint(engine, door, grace_s)
     http = HttpApi(engine, door, sync.peers)

@@ -23,14 +23,8 @@ async def list_documents(engine: Engine, grant: Grant, request: Request) -> Resp
         raise Invalid(f"limit= is 1 to {HTTP_DOCUMENTS_LIMIT_MAX}", code="bad_query", parameter="limit")
     after = text_in(request, "after") or ""
     found: dict[str, DocumentInfo] = {}
-    for prefix in _outermost(grant):
+    for prefix in grant.outermost:
         found |= {info.key: info for info in await engine.documents(prefix, after, limit + 1)}
     page = sorted(found)[:limit]
     rows = [{"document": key, "version": found[key].head, "created_at": found[key].created_at} for key in page]
     return JSONResponse({"documents": rows, "next": page[-1] if len(found) > limit else None})
-
-
-def _outermost(grant: Grant) -> set[tuple[str, ...]]:
-    """The prefixes that cover all that is granted, none inside another."""
-    prefixes = set(grant.namespaces) if grant.namespaces is not None else {()}
-    return {one for one in prefixes if not any(one[:size] in prefixes for size in range(len(one)))}
