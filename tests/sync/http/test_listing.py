@@ -32,6 +32,6 @@ async def test_pages_follow_each_other_without_gap_or_double() -> None:
 def test_a_namespace_inside_another_is_not_read_twice() -> None:
     """A bearer of a tenant and of one of its tasks has one prefix; one of everything has the empty one; one of nothing none."""
     tenant, task = ("acme",), ("acme", "task", "q3")
-    assert Grant((tenant, task, ("acme2",).outermost)) == {tenant, ("acme2",)}
+    assert Grant((tenant, task, ("acme2",))).outermost == {tenant, ("acme2",)}
     assert Grant().outermost == {()}
-    assert Grant(().outermost) == set()
+    assert Grant(()).outermost == set()
