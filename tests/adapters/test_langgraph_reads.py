@@ -131,6 +131,8 @@ def test_a_run_knows_what_it_wrote_itself() -> None:
         for n in (1, 2):
             mine.run(memory.put, NS, "acme", {"n": n})
             mine.run(memory.batch, [PutOp(NS, "acme", {"n": n}), PutOp(NS, "x", {"n": n})])
+        mine.run(memory.batch, [GetOp(NS, "one"), SearchOp(NS), PutOp(NS, "one", {"n": 1}), PutOp(NS, "x", {"n": 9})])
+        mine.run(memory.batch, [PutOp(NS, "one", {"n": 2}), PutOp(NS, "x", None)])
         other.run(memory.put, NS, "acme", {"n": 10})
         with pytest.raises(Conflict):
             mine.run(memory.put, NS, "acme", {"n": 3})

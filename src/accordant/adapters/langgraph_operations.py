@@ -182,9 +182,10 @@ class Operations:
                 why.append(f"over {item.key!r} at version {item.version}, having read version {seen.version}")
         call.stale += why
         for op, held in zip(ops, left, strict=True):
-            # Who writes without reading goes on so; who has read knows what it wrote itself.
-            if call.expected.get(name_of(self._number, op)) is not None or self._unread == "deny":
-                call.learned[name_of(self._number, op)] = slim(held)
+            name = name_of(self._number, op)
+            # Who writes without reading goes on so; who has read, in this very batch or before, knows what it wrote itself.
+            if call.expected.get(name) is not None or name in call.learned or self._unread == "deny":
+                call.learned[name] = slim(held)
 
     def _change(self, op: PutOp, seen: Held[Any] | Absent | None) -> Put | Delete:
         if op.ttl is not None:
