@@ -68,6 +68,8 @@ def test_each_key_has_a_reading_of_its_own_in_the_process() -> None:
             then = snapshot.tasks
             await put(board.tasks, "late", "x")
             assert "late" not in (await then.readings()).value
+            later = await board.snapshot()
+            assert list((await later.tasks.readings(since=snapshot.version)).value) == ["late"]
             async with board.transaction() as tx:
                 assert "late" in (await tx.tasks.readings()).value
 

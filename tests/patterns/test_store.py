@@ -319,6 +319,10 @@ def test_the_rules_of_the_map_hold() -> None:
             with pytest.raises(Denied) as full:
                 await ann.put(USERS, "c", 1)
             assert full.value.code == "region_full"
+            await ann.write(Delete(USERS, "b", overwrite=True), Put(USERS, "c", 1))
+            with pytest.raises(Denied):
+                await ann.write(Delete(USERS, "c", overwrite=True), Put(USERS, "d", 1), Put(USERS, "e", 1))
+            await ann.write(Delete(USERS, "c", overwrite=True), Put(USERS, "b", 1))
             with pytest.raises(Denied):
                 await bob.put(USERS, "a", 2, overwrite=True)
             with pytest.raises(Invalid):

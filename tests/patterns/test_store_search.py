@@ -289,3 +289,21 @@ def test_an_index_survives_a_lost_connection_and_another_authority() -> None:
                     ]
 
     asyncio.run(main())
+
+
+def test_a_snapshot_is_searched_as_it_was() -> None:
+    """A store in a snapshot finds what was there then, whatever was written since."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            hive = await engine.open(Hive, NS, "hive", agent="ann")
+            await seeded(hive.memory)
+            then = await hive.snapshot()
+            await hive.memory.delete(("notes2",), "d", overwrite=True)
+            await hive.memory.put(("notes",), "z", {"text": "new"})
+            assert keys(await then.memory.search()) == "eabcd"
+            assert keys(await hive.memory.search()) == "ezabc"
+            old = await then.memory.read(("notes2",), "d")
+            assert old.value["n"] == 4
+
+    asyncio.run(main())
