@@ -378,8 +378,8 @@ def test_events_in_other_words_lose_none() -> None:
                 return [] if event.path == "hidden" else [event, event]
 
             async with doc.events(kinds="write").through(twice) as events:
-                await doc.counter("hidden").increment()
                 await doc.counter("shown").increment()
+                await doc.counter("hidden").increment()
                 waiting = asyncio.ensure_future(anext(events))
                 for _ in range(5):
                     await asyncio.sleep(0)
