@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import islice
@@ -29,6 +29,7 @@ from accordant.patterns.store_items import (
     decoded,
     encoded,
     has_prefix,
+    is_envelope,
     labels_of,
     pattern_of,
 )
@@ -261,15 +262,13 @@ class Store(Pattern, Generic[T]):
         if min(limit, offset) < 0:
             raise Invalid("limit= and offset= are numbers from 0", code="bad_page")
         index = await self._refreshed()
-        there = (
-            (name, data) for name, data in index.under(labels) if _is_envelope(data) and passes(data["value"], filter)
-        )
+        names: Iterable[tuple[Labels, str]] = index.under(labels)
+        if filter is not None:
+            names = (name for name in names if passes(index.value(name)["value"], filter))
         if not query:
-            page = list(islice(there, min(offset, sys.maxsize), min(offset + limit, sys.maxsize)))
-            return [self._found(*name, index.reading(name)) for name, _ in page]
-        found = [
-            (name, index.reading(name)) for name, _ in there
-        ]  # as of now, whatever is written while scores are made
+            page = list(islice(names, min(offset, sys.maxsize), min(offset + limit, sys.maxsize)))
+            return [self._found(*name, index.reading(name)) for name in page]
+        found = [(name, index.reading(name)) for name in names]  # as of now, whatever is written while scores are made
         values = [reading.value["value"] for _, reading in found]
         paths = [self._fields(reading.value.get("index")) for _, reading in found]
         settings = self.settings
@@ -373,7 +372,7 @@ class Store(Pattern, Generic[T]):
     def _with_item(self, conflict: Conflict) -> Conflict:
         reading, fields = conflict.fields.get("reading"), conflict.fields
         name = decoded(str(fields.get("path", "")).partition("/")[2])
-        if reading is not None and name is not None and (reading.value is None or _is_envelope(reading.value)):
+        if reading is not None and name is not None and (reading.value is None or is_envelope(reading.value)):
             item = fields["item"] = self._item(*name, reading)
             fields["value"] = item.value if isinstance(item, Item) else None
             fields["hint"] = "derive again from .item and put with expect=it"
@@ -390,7 +389,7 @@ class Store(Pattern, Generic[T]):
         return Item(labels, key, value, reading.version, reading.by, created, updated or created, reading, score)
 
     def _load(self, path: str, data: Any) -> Any:
-        if not _is_envelope(data):
+        if not is_envelope(data):
             hint = "write items through a Store; delete this one with overwrite=True"
             raise Invalid(f"{path} is no item of a store", code="not_an_item", path=path, hint=hint)
         return self._values.load(data["value"])
@@ -405,7 +404,7 @@ class Store(Pattern, Generic[T]):
 
     def _dated(self, data: dict[str, Any], old: Any) -> dict[str, Any]:
         """With the time of its creation: what it replaces has it, or it is now."""
-        is_new = not _is_envelope(old)
+        is_new = not is_envelope(old)
         return data | {"created": int(self.settings.clock() * 1000) if is_new else old["created"]}
 
     def _fields(self, index: Index) -> Sequence[str]:
@@ -415,16 +414,6 @@ class Store(Pattern, Generic[T]):
 
 
 _CHANGES = (EventKind.WRITE, EventKind.RETRACTION)
-
-
-def _is_envelope(data: Any) -> bool:
-    """Whether a store wrote it: `value`, `created` (milliseconds), perhaps `index`."""
-    return (
-        isinstance(data, dict)
-        and "value" in data
-        and isinstance(data.get("created"), int)
-        and isinstance(data.get("index", False), bool | list)
-    )
 
 
 def _never_read(reading: Reading[Any]) -> Reading[Any]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from accordant.document.regions import GuardedMap
-from accordant.patterns.store_items import Labels, Pattern, decoded, has_prefix, matches
+from accordant.patterns.store_items import Labels, Pattern, decoded, is_envelope, matches
 from accordant.types.errors import EpochChanged
 from accordant.types.readings import CURRENT, Reading
 from accordant.types.values import own_copy
@@ -48,13 +48,17 @@ class StoreIndex:
             self._apply(changed.value)
             self._seen = replace(changed, value={})
 
-    def under(self, prefix: Labels) -> Iterator[tuple[Name, Any]]:
-        """The items whose namespace begins with these whole labels, by namespace, then by key, as the map has them."""
-        for place in range(bisect_left(self._names, (prefix, "")), len(self._names)):
-            name = self._names[place]
-            if not has_prefix(name[0], prefix):
-                return
-            yield name, self._readings[name].value
+    def under(self, prefix: Labels) -> Sequence[Name]:
+        """The items whose namespace begins with these whole labels, by namespace, then by key."""
+        if not prefix:
+            return self._names
+        # No label is between one and itself with a NUL behind it.
+        start, end = ((prefix, ""), ((*prefix[:-1], prefix[-1] + "\0"), ""))
+        return self._names[bisect_left(self._names, start) : bisect_left(self._names, end)]
+
+    def value(self, name: Name) -> Any:
+        """What an item's key holds, the index's own."""
+        return self._readings[name].value
 
     def reading(self, name: Name) -> Reading[Any]:
         """The reader's own reading of an item: whoever asked just now has read it just now, in this generation."""
@@ -79,7 +83,7 @@ class StoreIndex:
             name = decoded(text)
             if name is None:
                 continue
-            if reading.value is None:
+            if not is_envelope(reading.value):
                 if self._readings.pop(name, None) is not None:
                     removed.append(name)
             else:

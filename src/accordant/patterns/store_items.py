@@ -26,6 +26,7 @@ __all__ = [
     "decoded",
     "encoded",
     "has_prefix",
+    "is_envelope",
     "labels_of",
     "matches",
     "pattern_of",
@@ -149,3 +150,13 @@ def matches(labels: Labels, prefix: Pattern, suffix: Pattern) -> bool:
     end = labels[len(labels) - len(suffix) :]
     pairs = (*zip(labels, prefix, strict=False), *zip(end, suffix, strict=True))
     return all(wanted is None or label == wanted for label, wanted in pairs)
+
+
+def is_envelope(data: Any) -> bool:
+    """Whether a store wrote it: `value`, `created` (milliseconds), perhaps `index`."""
+    return (
+        isinstance(data, dict)
+        and "value" in data
+        and isinstance(data.get("created"), int)
+        and isinstance(data.get("index", False), bool | list)
+    )
