@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,34 @@ def test_overwriting_writers_never_hear_of_each_other() -> None:
 
             await asyncio.gather(*map(work, hives))
             assert (await hives[0].memory.read(USERS, "count")).value == 160
+
+    asyncio.run(main())
+
+
+def test_overwriting_writers_never_hear_of_each_other_across_a_wire() -> None:
+    """Where reading and writing take their time, a blind write that was beaten reads again by itself, alone or among others."""
+
+    async def main() -> None:
+        async with Engine() as engine, served(engine) as url, AsyncExitStack() as stack:
+            joining = [connect(Hive, url, NS, "hive", agent=f"agent-{n}") for n in range(4)]
+            hives = [await stack.enter_async_context(one) for one in joining]
+            before = await hives[0].memory.put(USERS, "sum", 0)
+
+            async def work(hive: Hive) -> None:
+                for n in range(5):
+                    await hive.memory.write(
+                        Put(USERS, "blind", n, overwrite=True), Put(USERS, hive.agent, n, overwrite=True)
+                    )
+                    await hive.memory.delete(USERS, "blind", overwrite=True)
+
+            await asyncio.gather(*map(work, hives))
+            assert await hives[0].memory.get(USERS, "blind") is None
+            denied = await hives[0].history(outcome="conflict")
+            assert denied, "nobody raced"
+            late = [Put(USERS, "blind", 0, overwrite=True), Put(USERS, "sum", 1, expect=before)]
+            await hives[1].memory.write(*late)
+            with pytest.raises(Conflict):
+                await hives[2].memory.write(*late)
 
     asyncio.run(main())
 

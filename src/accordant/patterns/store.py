@@ -136,7 +136,7 @@ class Store(Pattern, Generic[T]):
         values, sizes).
         """
         labels, text = encoded(namespace, key)
-        _check_expect(expect, labels, key, overwrite)
+        _check_expect(expect, overwrite)
         data = self._dumped(value, index)
         if overwrite:
             landing = self.region.update(text, lambda old: self._dated(data, old), why=why, derived_from=derived_from)
@@ -183,7 +183,7 @@ class Store(Pattern, Generic[T]):
         """Delete the item that was read, or with `overwrite=True` whatever is there. Its version goes on growing, so that an item
         created in its place is not mistaken for it. That there is none is no error. Raises `Conflict`, `Denied`, `Invalid`."""
         labels, text = encoded(namespace, key)
-        _check_expect(expect, labels, key, overwrite)
+        _check_expect(expect, overwrite)
         for attempt in range(1, UPDATE_ATTEMPTS + 1):
             seen = await _deleting(self.region, text, expect, overwrite)
             if expect is None and seen.value is None:
@@ -219,7 +219,7 @@ class Store(Pattern, Generic[T]):
     ) -> tuple[Item[T] | Absent, bool]:
         """What the change will leave, and whether that is there already."""
         (labels, text), key = encoded(change.namespace, change.key), change.key
-        _check_expect(change.expect, labels, key, change.overwrite)
+        _check_expect(change.expect, change.overwrite)
         if change.overwrite:
             blind.add(f"{self.name}/{text}")
         if isinstance(change, Delete):
@@ -431,12 +431,10 @@ async def _deleting(
     return seen if overwrite or seen.value is None else replace(_never_read(seen), value=seen.value)
 
 
-def _check_expect(expect: Item[Any] | Absent | None, labels: Labels, key: str, overwrite: bool) -> None:
+def _check_expect(expect: Item[Any] | Absent | None, overwrite: bool) -> None:
     if expect is None:
         return
     if not isinstance(expect, Item | Absent):
         raise Invalid("expect= is what get, read or search returned", code="not_a_reading")
     if overwrite:
         raise Invalid("expect= and overwrite=True contradict each other", code="bad_argument")
-    if (expect.namespace, expect.key) != (labels, key):
-        raise Invalid(f"expect= is a reading of {expect.key!r} in {expect.namespace!r}", code="wrong_reading")
