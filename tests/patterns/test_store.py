@@ -454,12 +454,16 @@ def test_what_was_taken_back_is_marked_where_it_is_found() -> None:
         async with Engine() as engine:
             hive = await engine.open(Hive, NS, "hive", agent="ann")
             item = await hive.memory.put(USERS, "a", 1)
-            assert (await hive.memory.search())[0].reading.status == "current"
+            await hive.memory.put(USERS, "b", 1, derived_from=item)
+            assert [one.reading.status for one in await hive.memory.search()] == ["current", "current"]
             async with hive.memory.watch() as changes:
                 await hive.retract(item.reading, why="wrong")
                 assert (await anext(changes)).kind is EventKind.RETRACTION
             statuses = {(await hive.memory.search())[0].reading.status}
             statuses.add((await hive.memory.read(USERS, "a")).reading.status)
             assert statuses == {"retracted"}
+            derived = (await hive.memory.search())[1]
+            assert (derived.key, derived.reading.status) == ("b", "suspect")
+            assert derived.reading.because == item.reading.ref
 
     asyncio.run(main())

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accordant import Document, Engine, Invalid, Namespace, Store, connect, store
+from accordant import Document, Engine, Fenced, Invalid, Namespace, Store, connect, store
 from accordant.patterns.store import Delete, Put
 from accordant.patterns.store_filter import BadFilter, passes
 from accordant.patterns.store_texts import texts_of
 from minilm import needs_minilm, needs_numpy
-from served import served
+from served import connection, cut, offline, served, until
 
 NS = Namespace.task("acme", "q3")
 ASKED: list[str] = []
@@ -273,8 +273,29 @@ def test_an_index_is_what_is_there(taken: list[tuple[str, str, str]]) -> None:
     asyncio.run(main())
 
 
-def test_an_index_survives_a_lost_connection_and_another_authority() -> None:
-    """Over a websocket too; a store that came back in another epoch is read anew."""
+def test_an_index_goes_on_in_another_generation() -> None:
+    """Whose session was lost and made anew finds items with which to write now, though none of them has changed."""
+
+    async def main() -> None:
+        async with (
+            Engine() as engine,
+            served(engine, grace_s=0.05) as url,
+            connect(Hive, url, NS, "hive", agent="bob", offline=False) as hive,
+        ):
+            await hive.memory.put(("n",), "a", 1)
+            old, before = (await hive.memory.search())[0], hive.generation
+            cut(hive)
+            await offline(hive)
+            await until(lambda: connection(hive)._socket is not None and hive.generation != before)
+            with pytest.raises(Fenced):
+                await hive.memory.put(("n",), "a", 2, expect=old)
+            assert (await hive.memory.put(("n",), "a", 2, expect=(await hive.memory.search())[0])).value == 2
+
+    asyncio.run(main())
+
+
+def test_an_index_over_a_websocket_is_that_in_the_process() -> None:
+    """What one finds after each write, the other finds, at the same versions."""
 
     async def main() -> None:
         async with Engine() as engine, served(engine) as url:
