@@ -66,6 +66,7 @@ def test_a_sentence_beyond_the_bound_is_told() -> None:
     assert len(report.contradictions) == 1
 
 
+@pytest.mark.timeout(240)  # half a million verdicts: 10 s of one core, which a busy machine does not have
 def test_ten_thousand_near_duplicates_are_one_finding() -> None:
     """Ten thousand statements that all exclude each other cost bounded work and are one cause."""
     report = check(*(f"The gateway listens on port {number}." for number in range(10_000)))
