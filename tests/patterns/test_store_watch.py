@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 from accordant import Document, Engine, ItemChanged, Namespace, Store, connect, store
+from accordant.adapters.langgraph import DocStore
+from accordant.patterns.scheduler import Scheduler
 from accordant.patterns.store import Put
 from accordant.types.memory_limits import EVENT_PATHS_MAX
 from served import served
@@ -107,5 +109,36 @@ def test_a_window_tells_of_many_as_one_each() -> None:
                 async with asyncio.timeout(20):
                     while len(seen) < 90:
                         seen.add((await anext(changes)).key)
+
+    asyncio.run(main())
+
+
+def test_a_store_and_a_scheduler_are_a_blackboard() -> None:
+    """A write into the store wakes who waits for it, under LangGraph's interface too: nobody polls, and each step is compared
+    and swapped."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            hive = await engine.open(Hive, NS, "hive", agent="scheduler")
+            writer = await engine.open(Hive, NS, "hive", agent="node")
+            scheduler = Scheduler(hive)
+
+            async def critic(wake: Any) -> None:
+                for claim in await hive.memory.search(("claims",), filter={"judged": False}):
+                    await hive.memory.put(claim.namespace, claim.key, claim.value | {"judged": True}, expect=claim)
+
+            scheduler.on("memory", run=critic, name="critic")
+
+            def is_done(snapshot: Any) -> bool:
+                items = snapshot["memory"].value if "memory" in snapshot else {}
+                return sum(one["value"]["judged"] for one in items.values()) == 5
+
+            running = asyncio.create_task(scheduler.run(until=is_done))
+            for n in range(5):
+                await DocStore(writer).aput(("claims",), str(n), {"judged": False})
+            await asyncio.wait_for(running, 30)
+            judged = await writer.memory.search(("claims",))
+            assert [one.value for one in judged] == [{"judged": True}] * 5
+            assert {one.by for one in judged} == {"scheduler"}
 
     asyncio.run(main())
