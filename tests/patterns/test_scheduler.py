@@ -28,10 +28,11 @@ from accordant import (
     Scheduler,
     Turn,
     Wake,
+    connect,
 )
 from accordant.types.memory_limits import EVENT_REGIONS_MAX
 from accordant.types.regions import Kind
-from served import until
+from served import cut, served, until
 from worlds import TASK, EmbeddedWorld, in_loop, world
 
 worlds = pytest.mark.parametrize("kind", ["memory", "sqlite", "websocket"])
@@ -572,7 +573,7 @@ async def test_a_killed_scheduler_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_nothing_is_missed_when_events_are(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_missed_when_events_are() -> None:
     """A scheduler that is too slow for the events, or hears of none, still fires on the newest state: it looks for itself."""
     async with Engine() as engine:
         doc, web = [await engine.open(Case, TASK, "a", agent=name) for name in ("scheduler", "web")]
@@ -588,6 +589,29 @@ async def test_nothing_is_missed_when_events_are(monkeypatch: pytest.MonkeyPatch
         run = await scheduler.run(idle=0)
         assert seen == [0, 1_500]
         assert run.reason is End.IDLE
+
+
+@in_loop
+async def test_a_lost_connection_costs_no_firing() -> None:
+    """A scheduler over a websocket that is cut off goes on when it is back, on what was written meanwhile."""
+    async with Engine() as engine, served(engine) as url:
+        web = await engine.open(Case, TASK, "a", agent="web")
+        async with connect(Case, url, TASK, "a", agent="scheduler") as doc:
+            scheduler, seen = Scheduler(doc), set[str]()
+
+            @scheduler.on("evidence", when=lambda board: said(board))
+            async def reads(wake: Wake) -> None:
+                seen.update(said(wake.snapshot))
+
+            running = asyncio.create_task(scheduler.run())
+            await web.evidence.append("before")
+            await until(lambda: "before" in seen)
+            for n in range(3):
+                cut(doc)
+                await web.evidence.append(f"while away {n}")
+                await until(lambda n=n: f"while away {n}" in seen)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 # -- any document ------------------------------------------------------------------------------------------------------
