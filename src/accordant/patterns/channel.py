@@ -173,8 +173,14 @@ class Channel(Pattern, Generic[T]):
             raise _stale_read(stale, waiting, moved)
         own: list[int] = []
         async with self._document.batch(why):
-            for proposal, gone in zip(waiting, moved, strict=True):
-                landed[proposal.ref] = await self._land(proposal, {one.path for one in gone}, why, own)
+            landings = [
+                self._land(proposal, {one.path for one in gone}, why, own)
+                for proposal, gone in zip(waiting, moved, strict=True)
+            ]
+            # One behind the other where one moves what another was derived from; else they share waits for the disk.
+            together = 1 if any(map(self._reads_items, waiting)) else ASKED_AT_ONCE
+            for proposal, ref in zip(waiting, await _each(landings, together), strict=True):
+                landed[proposal.ref] = ref
         await self._tidy()
         return [ref for ref in landed.values() if ref is not None]
 
@@ -304,6 +310,10 @@ class Channel(Pattern, Generic[T]):
         own = {f"{self.name}_proposals", f"{self.name}_decisions"}
         return tuple(one for one in await self._document.moved_on(*bases) if one.path not in own)
 
+    def _reads_items(self, proposal: Proposal[T]) -> bool:
+        """Whether what is accepted moves on what it was derived from."""
+        return any(basis.path in (self.name, WHOLE) for basis in proposal.derived_from)
+
     # -- landing ----------------------------------------------------------------------------------------------
 
     async def _land(self, proposal: Proposal[T], gone: set[str], why: str | None, own: list[int]) -> Ref:
@@ -410,9 +420,16 @@ def _stale_read(
     )
 
 
-async def _each(questions: Iterable[Any]) -> list[Any]:
-    """Their answers in order, a bounded number at a time."""
+async def _each(questions: Iterable[Any], together: int = ASKED_AT_ONCE) -> list[Any]:
+    """Their answers in order, a bounded number at a time; raises the first error when all of its time have ended."""
     waiting, answers = list(questions), []
-    for start in range(0, len(waiting), ASKED_AT_ONCE):
-        answers += await asyncio.gather(*waiting[start : start + ASKED_AT_ONCE])
+    while waiting:
+        some, waiting = waiting[:together], waiting[together:]
+        found = await asyncio.gather(*some, return_exceptions=True)
+        failed = next((one for one in found if isinstance(one, BaseException)), None)
+        if failed is not None:
+            for one in waiting:
+                one.close()
+            raise failed
+        answers += found
     return answers

@@ -338,7 +338,7 @@ async def _contributed(to: Any, value: Any, origin: Origin, reviewed_by: str | N
         raise Invalid(f"a corpus holds texts, not {type(value).__name__}", code="not_an_item")
     options: dict[str, Any] = {"why": reason}
     if "origin" in inspect.signature(to.contribute).parameters:
-        options["origin"] = origin.link
+        options["origin"] = origin.namespace
     verdict = await to.contribute(value, **options)
     if verdict.status == "rejected" or verdict.ref is None:
         stage = getattr(verdict, "stage", None) or "contribute"
