@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel
 
 from accordant import (
     Channel,
+    Corpus,
     Denied,
     Document,
     Engine,
@@ -23,18 +23,16 @@ from accordant import (
     Log,
     Namespace,
     Promoted,
-    Ref,
     SchemaError,
     Text,
     channel,
     connect,
+    corpus,
     promote,
     promoted,
     region,
 )
-from accordant.document.pattern import Pattern, Settings
 from accordant.patterns.promotion import check_scope
-from accordant.types.regions import Kind, RegionSpec, Rules
 from serving import serving
 
 TASK, OTHER = Namespace.task("acme", "q3"), Namespace.task("acme", "q4")
@@ -143,41 +141,46 @@ def test_the_gate_of_the_target_judges_the_copy() -> None:
             with pytest.raises(Invalid):
                 await promote(task, status, to=shelf.plain)
             await promote(task, status, to=(await engine.open(Shelf, ROLE, "notes", agent="curator")).notes)
-            corpus = Corpus(shelf, "corpus")
-            assert (await promote(task, status, to=corpus, reviewed_by="ann")).ref == Ref("corpus@7.0")
-            assert "reviewed by ann" in corpus.why
-            assert corpus.origin == "acme/task/q3"
-            corpus.status = "rejected"
-            with pytest.raises(Denied) as rejected:
-                await promote(task, status, to=corpus, reviewed_by="ann")
-            assert rejected.value.code == "rejected_by:narration"
-            with pytest.raises(Invalid):
-                await promote(task, await task.findings.append(GOOD), to=corpus)
 
     asyncio.run(main())
 
 
-@dataclass
-class Verdict:
-    status: str
-    ref: str | None
-    stage: str | None = None
-    reason: str = "process talk"
+class Hive(Document):
+    knowledge: Corpus = corpus()
 
 
-class Corpus(Pattern):
-    """As much of a corpus as a promotion needs."""
+def test_a_corpus_judges_what_is_promoted_into_it() -> None:
+    """By its own stages; once; with the task that it came from, by which reads leave it out."""
 
-    settings_type = Settings
-    status = "accepted"
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Notes, TASK, "notes", agent="web")
+            hive = await engine.open(Hive, SHARED, "hive", agent="curator")
+            ref = await task.findings.append(
+                "The finance export of Globex lags one day behind the ledger since March 2026"
+            )
+            made = await promote(task, ref, to=hive.knowledge, reviewed_by="ann", why="checked")
+            again = await promote(task, ref, to=hive.knowledge, reviewed_by="ann")
+            assert (again.ref, again.duplicate, made.duplicate) == (made.ref, True, False)
+            why = (await hive.history("knowledge", kind="write"))[0].why
+            assert why is not None
+            assert why.startswith(f"promoted from acme/task/q3/notes#{ref} (")
+            assert "reviewed by ann: checked" in why
+            assert len(await hive.knowledge.entries()) == 1
+            assert await hive.knowledge.entries(exclude_origin=TASK.path) == []
+            talk = await task.findings.append("I looked at the file and then I opened it")
+            with pytest.raises(Denied) as rejected:
+                await promote(task, talk, to=hive.knowledge, reviewed_by="ann")
+            assert rejected.value.code == "rejected_by:narration"
+            brief = await engine.open(Brief, TASK, "brief", agent="web")
+            with pytest.raises(Invalid):
+                await promote(brief, await brief.findings.append(GOOD), to=hive.knowledge, reviewed_by="ann")
 
-    @classmethod
-    def specs(cls, name: str, item: Any, settings: Any) -> list[RegionSpec]:
-        return [RegionSpec("notes", Kind.LOG, None, Rules())]
+    asyncio.run(main())
 
-    async def contribute(self, text: str, *, why: str, origin: str) -> Verdict:
-        self.why, self.origin = why, origin
-        return Verdict(self.status, "corpus@7.0", "narration")
+
+class Notes(Document):
+    findings: Log[str]
 
 
 def test_who_may_review() -> None:
