@@ -18,6 +18,7 @@ __all__ = [
     "CORPUS_EMBED_BATCH",
     "CORPUS_LINKS_MAX",
     "CORPUS_LINK_MIN",
+    "CORPUS_READ_AT_ONCE",
     "CORPUS_SAMENESS_SHARE",
     "CORPUS_SEARCH_MAX",
     "CORPUS_SHARED_MIN",
@@ -211,6 +212,9 @@ statement, whatever a model says: both stay, linked."""
 CORPUS_SAMENESS_SHARE: Final = 0.4
 """Of a scorer's `possible` threshold: below that share of it other words may be the same fact (`bench/corpus_quality.py`). From
 it on both stay."""
+
+CORPUS_READ_AT_ONCE: Final = 200
+"""Entries that a handle takes in within one turn of the loop: some 20 ms. The rest in the turns after it."""
 
 CORPUS_EMBED_BATCH: Final = 64
 """Texts that are embedded in one go: small enough that the thread is handed back ten times a second."""

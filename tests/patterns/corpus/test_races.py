@@ -12,7 +12,7 @@ import pytest
 
 from accordant import Engine, connect
 from accordant.patterns.corpus import Corpus, corpus
-from accordant.patterns.corpus.pattern import queue_of
+from accordant.patterns.corpus.turns import queue_of
 from corpora import PAIRS_APART, Calm, Chosen, Hive, facts, hive_with
 from served import served
 from worlds import TASK, in_loop, world
@@ -158,6 +158,29 @@ async def test_contributors_of_one_process_do_not_compare_in_vain() -> None:
         )
         assert await agents[0].history(kind="denial") == []
         assert not queue_of(("acme/task/q3/hive", "knowledge")).locked()
+
+
+@in_loop
+async def test_who_is_cut_off_leaves_a_view_that_is_right() -> None:
+    """Cancelled at any moment while a long log is being read and compared: the next call knows all of it, each once."""
+    async with Engine() as engine:
+        document = hive_with(embedder=Chosen(), scorer=Calm())
+        raw: Any = await engine.open(document, TASK, "hive", agent="raw")
+        texts = facts(900)
+        await raw.log("knowledge").extend([{"text": text} for text in texts])
+        await raw.log("knowledge_tally").extend([{"ref": "knowledge@1.0", "kind": "citation"}] * 900)
+        ref = (await raw.log("knowledge").read()).entries[0].ref
+        await raw.log("knowledge_tally").extend([{"ref": ref, "kind": "citation"}] * 900)
+        ann: Any = await engine.open(document, TASK, "hive", agent="ann")
+        for turns in (1, 3, 6, 9, 12):
+            task = asyncio.create_task(ann.knowledge.search("module"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        known = await ann.knowledge.entries()
+        assert [one.text for one in known] == texts
+        assert known[0].counts.citations == 900
 
 
 @in_loop

@@ -5,15 +5,13 @@ and whoever comes second compares again."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from accordant.document.regions import Log
 from accordant.patterns.corpus.gate import Counters
 from accordant.patterns.corpus.neighbourhood import Near, compared
 from accordant.patterns.corpus.settings import CorpusSettings
+from accordant.patterns.corpus.turns import in_thread
 from accordant.patterns.corpus.values import Entry, Tally, Verdict
 from accordant.patterns.corpus.view import View
 from accordant.types.errors import Conflict, EpochChanged
@@ -37,7 +35,6 @@ class Contributing:
     tallies: Log[Tally]
     read_entries: Log[Entry]
     read_tallies: Log[Tally]
-    in_thread: Callable[..., Any] = asyncio.to_thread
 
     async def land(self, entry: Entry, why: str | None) -> Verdict:
         """The verdict, when it has landed. Raises the last `Conflict` when others come first again and again."""
@@ -59,9 +56,7 @@ class Contributing:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _compared(self, text: str) -> Near:
-        near: Near = await self.in_thread(
-            compared, self.view, text, self.settings.threshold, self.settings.the_scorer()
-        )
+        near = await in_thread(compared, self.view, text, self.settings.threshold, self.settings.the_scorer())
         if self.view.vectors is not None:
             self.counters.note("embedding", "passed")
         return near

@@ -11,7 +11,6 @@ counting need no coordination, and go on offline.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,13 +20,13 @@ from pydantic import ValidationError
 from accordant.document.document import Document
 from accordant.document.pattern import Pattern
 from accordant.document.regions import Log
-from accordant.patterns.corpus.collapsing import Duplicates, duplicates
+from accordant.patterns.corpus.collapsing import duplicates
 from accordant.patterns.corpus.contributing import Contributing
 from accordant.patterns.corpus.embedding import vectors_of
 from accordant.patterns.corpus.gate import Counters, rejection
-from accordant.patterns.corpus.queue import queue_of
 from accordant.patterns.corpus.searching import Wanted, found
 from accordant.patterns.corpus.settings import CorpusSettings, specs_of
+from accordant.patterns.corpus.turns import in_thread, queue_of
 from accordant.patterns.corpus.values import Collapsed, Entry, Hit, Known, Tally, Verdict
 from accordant.patterns.corpus.view import View
 from accordant.types.commands import check_why
@@ -195,8 +194,7 @@ class Corpus(Pattern):
         view = self._memory.view
         async with view.lock:
             await self._all_refreshed(view)
-            hits: list[Hit] = await asyncio.to_thread(found, view, wanted)
-            return hits
+            return await in_thread(found, view, wanted)
 
     async def entry(self, ref: str) -> Known:
         """One entry as it is known now. A ref that was collapsed leads to the entry that stands for it; one that was retracted,
@@ -253,7 +251,7 @@ class Corpus(Pattern):
             async with memory.view.lock:
                 if await self._refreshed(memory.view) is None:
                     raise NoAuthority("a collapse needs the server", code="not_connected", path=self.name)
-                judged: Duplicates = await asyncio.to_thread(
+                judged = await in_thread(
                     duplicates, memory.view, self.settings.threshold, self.settings.the_scorer(), everything=everything
                 )
             redirected: dict[Ref, Ref] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from accordant.patterns.corpus.embedding import Vectors
 from accordant.patterns.corpus.tallying import Tallies, counts_of
 from accordant.patterns.corpus.values import Counts, Entry, Known, Link, Tally
 from accordant.semantic.arrays import np
+from accordant.types.pattern_limits import CORPUS_READ_AT_ONCE
 from accordant.types.readings import CURRENT, SUSPECT, LogItem, LogReading, mark_of
 from accordant.types.refs import Ref
 
@@ -69,10 +70,18 @@ class View:
             reading = await entries.read(since=0)
         if life != self._life or reading.since == 0:
             self._begin()
-        self._life, self.version = (reading.token.epoch, reading.token.incarnation), reading.version
-        self._add(reading.entries)
+        self._life, self.version = (reading.token.epoch, reading.token.incarnation), 0
+        await self._taken_in(self._add, reading.entries)
         self._mark(reading.marks)
+        self.version = reading.version  # last: cut off in between, the next one reads all of it anew
         return reading
+
+    async def _taken_in(self, add: Callable[[Sequence[Any]], None], items: Sequence[Any]) -> None:
+        """Take in what is new, a little in each turn of the loop."""
+        for low in range(0, len(items), CORPUS_READ_AT_ONCE):
+            if low:
+                await asyncio.sleep(0)
+            add(items[low : low + CORPUS_READ_AT_ONCE])
 
     async def refresh_tallies(self, tallies: Log[Tally]) -> None:
         """Read on in the tallies; while the authority cannot be reached they stay as they are."""
@@ -84,10 +93,11 @@ class View:
             reading = await tallies.read(since=0)
         if life != self._tallied_life or reading.since == 0:
             self._begin_tallies()
-        self._tallied_life, self._tallied = (reading.token.epoch, reading.token.incarnation), reading.version
-        self.tallies.add(reading.entries)
+        self._tallied_life, self._tallied = (reading.token.epoch, reading.token.incarnation), 0
+        await self._taken_in(self.tallies.add, reading.entries)
+        self._tallied = reading.version
 
-    def _add(self, items: Iterable[LogItem[Entry]]) -> None:
+    def _add(self, items: Sequence[LogItem[Entry]]) -> None:
         for item in items:
             place = len(self.items)
             self.items.append(item)
