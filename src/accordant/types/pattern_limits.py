@@ -210,8 +210,8 @@ CORPUS_SWAPS_SHARE: Final = 0.5
 statement, whatever a model says: both stay, linked."""
 
 CORPUS_SAMENESS_SHARE: Final = 0.4
-"""Of a scorer's `possible` threshold: below that share of it other words may be the same fact (`bench/corpus_quality.py`). From
-it on both stay."""
+"""Of a scorer's `possible` threshold: below that share of it two texts in other words may be the same fact, if no sentence of
+theirs is possible by itself (`bench/corpus_quality.py`). From it on both stay."""
 
 CORPUS_READ_AT_ONCE: Final = 200
 """Entries that a handle takes in within one turn of the loop: some 20 ms. The rest in the turns after it."""

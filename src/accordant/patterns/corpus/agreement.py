@@ -121,11 +121,12 @@ def why_apart(a: str, b: str, scorer: Scorer | None) -> str | None:
             return None
         return f"said in other words ({_shown(found)}), and there is no learned verdict to compare them"
     left, right = _read(a), _read(b)
-    pairs = [(a, b)]
+    sentences: list[tuple[str, str]] = []
     if len(left.claims) == len(right.claims) > 1:
-        pairs += [(one.text, other.text) for one, other in zip(left.claims, right.claims, strict=True)]
-    worst = max(scorer.score([(min(pair), max(pair)) for pair in pairs]))
-    if worst >= CORPUS_SAMENESS_SHARE * scorer.possible:
+        sentences = [(one.text, other.text) for one, other in zip(left.claims, right.claims, strict=True)]
+    scores = scorer.score([(min(pair), max(pair)) for pair in ((a, b), *sentences)])
+    worst = max(scores)
+    if scores[0] >= CORPUS_SAMENESS_SHARE * scorer.possible or worst >= scorer.possible:
         return f"said in other words ({_shown(found)}), which may contradict each other ({worst:.2f})"
     return None
 
