@@ -14,7 +14,7 @@ from accordant import Engine, connect
 from accordant.patterns.corpus import Corpus, corpus
 from accordant.patterns.corpus.turns import queue_of
 from corpora import PAIRS_APART, Calm, Chosen, Hive, facts, hive_with
-from served import served
+from served import back, served
 from worlds import TASK, in_loop, world
 
 worlds = pytest.mark.parametrize("kind", ["memory", "sqlite", "websocket"])
@@ -191,8 +191,7 @@ async def test_after_a_restart_a_handle_reads_anew(tmp_path: Path) -> None:
         port = int(url.rpartition(":")[2])
         ann = await connect(Hive, url, TASK, "hive", agent="ann").__aenter__()
         await ann.knowledge.contribute(WORDINGS[0])
-    from served import back
-
+        assert len(await ann.knowledge.entries()) == 1
     async with Engine(path) as engine, served(engine, port=port) as url:
         await back(ann)
         verdict = await ann.knowledge.contribute(WORDINGS[1])
