@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accordant.coherence_pass import Checker, Passage
-from accordant.coherence_pass.parallels import Things, things_of
+from accordant.coherence_pass.parallels import Things, other_attributes, things_of
+from accordant.coherence_pass.reading import read_statement
 from word_scorer import WordScorer
 
 TWO = [
@@ -16,7 +17,12 @@ TWO = [
     ("The limit was tested by the search team of Bilbao 2.", "The limit was tested by the export team of Bilbao 17."),
     ("The billing service writes to a log.", "The export service writes to a log."),
 ]
-MAYBE = [("The index of Oslo has a window of 178 seconds.", "The cache of Oslo has a window of 852 seconds.")]
+MAYBE = [
+    ("The index of Oslo has a window of 178 seconds.", "The cache of Oslo has a window of 852 seconds."),
+    ("The carousel listens on port 3781.", "The metrics of the carousel are on port 3788."),
+    ("The launch of the catalog is on 25 June 2026.", "The load test of the catalog is on 18 February 2026."),
+    ("The foundry is deployed in Stockholm.", "A copy of the foundry is deployed in Oregon."),
+]
 ONE = [
     ("The cache keeps 3 copies.", "The cache keeps 5 copies."),
     ("The billing service is stopped.", "The billing service is running."),
@@ -26,6 +32,8 @@ ONE = [
     ("We know nothing about the outage.", "We know everything about the outage."),
     ("You're not normal.", "You're not abnormal."),
     ("Only the highest rates are limited.", "The lowest rates are limited."),
+    ("The carousel is stopped.", "The carousel of the warehouse is running."),
+    ("The rate limit is 100 requests per minute per key.", "Each key may send at most 60 requests per minute."),
     ("The pilot ended in May.", "Nobody has ended anything that we know of here."),
     ("", "Anything."),
 ]
@@ -48,6 +56,25 @@ def test_maybe_two_things(one: str, other: str) -> None:
 def test_one_thing(one: str, other: str) -> None:
     """Whatever clashes, and whatever is said in another form, is left to the scorer."""
     assert things_of(one, other) is Things.ONE
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_two"),
+    [
+        ("The owner of the exporter is Chandra.", "We wrote the exporter in Rust.", True),
+        ("The archiver caches its answers.", "Messages of the archiver are not signed.", True),
+        ("The timeout of the drafter is 30 s.", "Logs of the drafter are kept for 14 days.", True),
+        ("The hindwings are brown.", "The hindwings are blue.", False),
+        ("The project was cancelled on 22 May 2008.", "The project was fully completed on 22 May 2008.", False),
+        ("The rate limit is 100 requests per minute.", "Each key may send at most 60 requests per minute.", False),
+        ("The ticket is closed.", "The ticket is still open for comments.", False),
+    ],
+)
+def test_two_attributes(one: str, other: str, are_two: bool) -> None:
+    """Of one thing two statements say what shares no word, no unit and no moment."""
+    a, b = read_statement(one), read_statement(other)
+    assert other_attributes(a, b) is are_two
+    assert other_attributes(b, a) is are_two
 
 
 def test_a_sure_scorer_does_not_report_two_things() -> None:

@@ -88,13 +88,13 @@ def test_hostile_texts_are_scored(model: OwnModel, name: str) -> None:
     """Any text gives a probability, against itself and against another."""
     scores = model.score([(HOSTILE[name], HOSTILE[name]), (HOSTILE[name], "The port is open.")])
     assert all(0 <= score <= 1 for score in scores)
-    assert scores[0] < model.report
+    assert scores[0] == 0
 
 
 @needs_minilm
 def test_the_scorer_is_what_the_pass_asks_for(model: OwnModel) -> None:
     """It names itself, its version and its calibration, its thresholds are in order, and nothing is an answer to nothing."""
-    assert scorer_named().version == model.version == HEAD_SHA256[:12]
+    assert scorer_named().version == model.version == f"{HEAD_SHA256[:12]}-{model.report}"
     assert model.calibrated_on
     assert 0 < model.possible <= model.report < 1
     assert model.score([]) == []

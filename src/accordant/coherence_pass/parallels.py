@@ -14,9 +14,11 @@ from itertools import pairwise
 from typing import Final
 
 from accordant.coherence_pass import lexicon
+from accordant.coherence_pass.moments import Moment
+from accordant.coherence_pass.reading import Reading
 from accordant.coherence_pass.words import Token, canonical_stem, plain, tokens
 
-__all__ = ["Things", "things_of"]
+__all__ = ["Things", "other_attributes", "things_of"]
 
 
 class Things(Enum):
@@ -36,18 +38,35 @@ _EMPTY: Final = (
     lexicon.FUNCTION_WORDS | lexicon.CONDITIONS | lexicon.FINITE | lexicon.SOME | lexicon.HEDGES | lexicon.NEGATORS
 )
 _PRONOUNS: Final = frozenset("i we you he she they it".split())
-_PARALLEL_SHARE_MIN: Final = (
-    0.5  # of the shorter statement's words, in one order: less, and nothing can be said of the form
-)
+_PARALLEL_SHARE_MIN: Final = 0.5  # of the shorter one's words, in one order: less says nothing of the form
 
 _FORM_WORDS_MAX: Final = 40  # beyond, a statement is several, whose common form says little of one of them
+_NOTHING_SHARED_MAX: Final = 1  # the thing itself
+_SAYS_MORE_MIN: Final = (
+    2  # a word against a word ("is open", "is shut") may be one attribute; a phrase against one is another
+)
+
+
+def other_attributes(a: Reading, b: Reading) -> bool:
+    """Whether two statements say of one thing what has nothing to do with each other: they share its name and no other word, unit
+    or moment ("the owner of the router is ...", "the router runs in ...")."""
+    if any(sign * b.polar.get(word, 0) < 0 for word, sign in a.polar.items()):
+        return False
+    own = len(a.bag - b.bag), len(b.bag - a.bag)
+    units = [{(item.slot, item.step) for item in side.quantities} for side in (a, b)]
+    measure_apart = bool(units[0] and units[1])
+    if min(own) == 0 or (max(own) < _SAYS_MORE_MIN and not measure_apart):
+        return False
+    moments = {_named(item) for item in a.moments} & {_named(item) for item in b.moments}
+    return units[0].isdisjoint(units[1]) and not moments and len(a.bag & b.bag) <= _NOTHING_SHARED_MAX
 
 
 def things_of(one: str, other: str) -> Things:
     """Whether two statements speak of two things in one form.
 
     They do where a numbered thing differs ("node 3", "node 4"), where a name within the subject does ("... in Oslo is", "... in
-    Cork is"), and where the subjects differ and what is said of both is the same. Where numbers differ too, they may.
+    Cork is"), and where the subjects differ and what is said of both is the same. They may where more differs and nothing is
+    denied, and where one subject is named more closely and the values differ ("the queue", "the metrics of the queue").
     """
     a, b = tokens(plain(one)), tokens(plain(other))
     if not a or not b or max(len(a), len(b)) > _FORM_WORDS_MAX or (_word_set(a) ^ _word_set(b)) & _QUANTIFIERS:
@@ -58,6 +77,8 @@ def things_of(one: str, other: str) -> Things:
         return Things.ONE
     if _numbered_apart(_numbered(a), _numbered(b)):
         return Things.TWO
+    if _is_part(a, b) and _values(a) - _values(b) and _values(b) - _values(a):
+        return Things.MAYBE_TWO
     return _compared(a, b, stems, steps)
 
 
@@ -69,6 +90,7 @@ def _compared(
     differ: set[str] = set()
     for what, at, to, from_b, to_b in steps:
         if what == "equal":
+            clashes |= any(_sign(one) * _sign(other) < 0 for one, other in zip(a[at:to], b[from_b:to_b], strict=True))
             continue
         own_a, own_b = _content(a[at:to], stems[1]), _content(b[from_b:to_b], stems[0])
         if own_a is None or own_b is None:
@@ -79,9 +101,13 @@ def _compared(
             subjects_differ |= at > 0
         else:
             differ.update(own_a, own_b)
-    if not subjects_differ or clashes or not all(word[:1].isdigit() for word in differ):
+    if not subjects_differ or clashes:
         return Things.ONE
     return Things.MAYBE_TWO if differ else Things.TWO
+
+
+def _named(moment: Moment) -> tuple[object, ...]:
+    return moment.year, moment.month, moment.day, moment.weekday, moment.words
 
 
 def _word_set(side: list[Token]) -> frozenset[str]:
@@ -89,19 +115,36 @@ def _word_set(side: list[Token]) -> frozenset[str]:
 
 
 def _content(part: Sequence[Token], elsewhere: Sequence[str]) -> list[str] | None:
-    """The stems that the other side has nowhere; None for a denial or a word that has an opposite: there the two do clash."""
+    """The stems that the other side has nowhere; None where there is a denial: there the two do clash."""
     own: list[str] = []
     for token in part:
         if token.word in lexicon.NEGATORS or token.word.endswith("n't"):
             return None
         if token.word in _EMPTY:
             continue
-        stem, sign = canonical_stem(token.word)
-        if sign:
-            return None
+        stem = canonical_stem(token.word)[0]
         if stem not in elsewhere:
             own.append(stem)
     return own
+
+
+def _is_part(a: list[Token], b: list[Token]) -> bool:
+    """Whether one subject is the other and something more."""
+    one, other = (frozenset(_stems(side[: _verb(side)])) for side in (a, b))
+    return bool(one and other) and (one < other or other < one)
+
+
+def _sign(token: Token) -> int:
+    return canonical_stem(token.word)[1]
+
+
+def _stems(part: Sequence[Token]) -> list[str]:
+    return [canonical_stem(token.word)[0] for token in part if token.word not in _EMPTY]
+
+
+def _values(side: list[Token]) -> frozenset[str]:
+    """Its numbers and names."""
+    return frozenset(token.word for token in side[1:] if token.word[0].isdigit() or token.is_capital)
 
 
 def _verb(side: list[Token]) -> int:

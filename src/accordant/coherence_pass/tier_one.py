@@ -12,7 +12,7 @@ from typing import Final
 from accordant.coherence_pass.claims import Claim
 from accordant.coherence_pass.guards import scope_doubts, tenses_differ
 from accordant.coherence_pass.moments import Same, compare_scopes
-from accordant.coherence_pass.parallels import Things, things_of
+from accordant.coherence_pass.parallels import Things, other_attributes, things_of
 from accordant.coherence_pass.rules import Kind, Mismatch
 
 __all__ = ["clash", "tier_one_doubts"]
@@ -22,7 +22,7 @@ _PART_CHARS_MAX: Final = 120
 
 def tier_one_doubts(a: Claim, b: Claim) -> tuple[str, ...] | None:
     """Why both could hold; None where a score would mean nothing: two keyed facts (the rules compare them), different times,
-    one form of words for two things."""
+    one form of words for two things, two attributes of one."""
     if a.fact is not None and b.fact is not None:
         return None
     left, right = a.reading, b.reading
@@ -35,7 +35,7 @@ def tier_one_doubts(a: Claim, b: Claim) -> tuple[str, ...] | None:
     if tenses_differ(a, b):
         own.append("said of different times")
     things = things_of(a.text, b.text)
-    if things is Things.TWO:
+    if things is Things.TWO or other_attributes(left, right):
         return None
     if things is Things.MAYBE_TWO:
         own.append(things.value)

@@ -38,7 +38,7 @@ from accordant.types.pattern_limits import (
     SCHEDULER_RETRY_S,
     TURN_POLL_S,
 )
-from accordant.types.regions import Kind, RegionSpec
+from accordant.types.regions import COHERENCE, Kind, RegionSpec
 from accordant.types.snapshots import RegionCut
 
 __all__ = ["Course", "Settings", "Source"]
@@ -94,6 +94,7 @@ class Course:
         for source in sources:
             self._agenda.add(source.name, source.priority, source.cooldown_s)
         self._detector = None if settings.runaway is None else RunawayDetector(settings.runaway, settings.ignore)
+        self._shown = self._regions_shown()
         self._circle: Circle | None = None
         self._began = settings.clock()
         self._stirred = asyncio.Event()
@@ -123,6 +124,16 @@ class Course:
                 listener.cancel()
                 await self._stop()
                 await asyncio.gather(listener, return_exceptions=True)
+
+    def _regions_shown(self) -> tuple[str, ...]:
+        """The regions of a decision's snapshot; none: all. What schedulers keep is left out where nobody watches it: their log
+        grows with each firing, and the record of one firing is not to make another one's basis stale."""
+        declared = self._doc.schema.regions
+        watched = [source.watched for source in self._sources.values()]
+        names = {name for name in declared if name not in OWN_REGIONS or any(one.names(name) for one in watched)}
+        names |= {COHERENCE} if any(one.names(COHERENCE) for one in watched) else set()
+        names |= {TURNS} if self._turns is not None else set()
+        return () if self._doc.schema.is_open or len(names) > DERIVED_FROM_MAX else tuple(sorted(names))
 
     # -- the rounds -----------------------------------------------------------------------------------------------
 
@@ -158,7 +169,7 @@ class Course:
         ended, self._ended = self._ended, []
         try:
             async with asyncio.timeout(None if deadline is None else max(0.0, deadline - self._settings.clock())):
-                snapshot = await self._doc.snapshot()
+                snapshot = await self._doc.snapshot(*self._shown)
         except (NoAuthority, TimeoutError):
             self._ended = ended + self._ended
             return None
@@ -379,8 +390,7 @@ def _firing_of(item: Any) -> Firing | None:
 
 
 async def _shared(snapshot: Snapshot[Any], watched: Collection[str]) -> Snapshot[Any]:
-    """The snapshot without what schedulers write for themselves: the record of one firing is not to make another one's basis
-    stale."""
+    """The snapshot for a source: without what its group keeps."""
     names = [name for name in snapshot if name not in OWN_REGIONS or name in watched]
     return snapshot if len(names) == len(snapshot) or len(names) > DERIVED_FROM_MAX else await snapshot.snapshot(*names)
 

@@ -50,6 +50,11 @@ class Watched:
         region = path.partition("/")[0]
         return path in self.paths or region in self.paths or any(one.fullmatch(path) for one in self._patterns)
 
+    def names(self, region: str) -> bool:
+        """Whether it names this region, or some of it, itself: whoever watches everything does not."""
+        roots = self.roots
+        return any(one.fullmatch(region) for one in self._patterns) or (roots is not None and region in roots)
+
     @property
     def roots(self) -> frozenset[str] | None:
         """The regions that this is within; None where that cannot be said."""

@@ -9,7 +9,7 @@ from typing import Any
 from accordant.semantic.encoder import Encoded, Encoder
 from accordant.semantic.flags import ReadWords, read_words
 from accordant.semantic.head import Head, HeadSide
-from accordant.types.coherence_limits import READ_TEXTS_MAX
+from accordant.types.coherence_limits import HEAD_REPORT, READ_TEXTS_MAX
 
 __all__ = ["OwnModel"]
 
@@ -27,19 +27,20 @@ class OwnModel:
         self._head = Head()
         self._encoder = Encoder(folder, reduce=self._head.project)
         self._read: dict[tuple[str, ...], ReadWords] = {}
-        self.version = self._head.version
-        self.report, self.possible = self._head.report, self._head.possible
+        self.version = f"{self._head.version}-{HEAD_REPORT}"
+        self.report, self.possible = HEAD_REPORT, self._head.possible
 
     def embed(self, texts: Sequence[str]) -> Any:
         """(n, 384) vectors of unit length."""
         return self._encoder.embed(texts)
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """Calibrated p(contradiction) of each pair, the same from either side."""
+        """Calibrated p(contradiction) of each pair, the same from either side. No statement contradicts itself."""
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         sides = {text: self._side(encoded) for text, encoded in zip(texts, self._encoder.encode(texts), strict=True)}
         # One order for both sides, so that a pair and its mirror are one computation to the last bit.
-        return self._head.score([(sides[min(pair)], sides[max(pair)]) for pair in pairs])
+        scores = self._head.score([(sides[min(pair)], sides[max(pair)]) for pair in pairs])
+        return [0.0 if one == other else score for (one, other), score in zip(pairs, scores, strict=True)]
 
     def _side(self, encoded: Encoded) -> HeadSide:
         read = self._read.get(encoded.words)
