@@ -208,7 +208,7 @@ class Corpus(Pattern):
         return view.known(place)
 
     async def entries(self, *, exclude_origin: str | Iterable[str] = ()) -> list[Known]:
-        """All entries that stand, in the order of the log."""
+        """All entries that stand, the oldest first."""
         wanted = Wanted(
             "",
             1,
@@ -220,7 +220,8 @@ class Corpus(Pattern):
         view = self._memory.view
         async with view.lock:
             await self._all_refreshed(view)
-            return [known for place, _ in view.standing() if wanted.admits(known := view.known(place))]
+            found = [known for place, _ in view.standing() if wanted.admits(known := view.known(place))]
+        return sorted(found, key=lambda one: (one.version, one.ref.n or 0))
 
     async def stale(self, days: float, *, now: float | None = None) -> list[Known]:
         """The entries that nobody has contributed, cited or endorsed for so many days, the longest unused first. Deletes nothing.
