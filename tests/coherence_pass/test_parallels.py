@@ -21,6 +21,8 @@ MAYBE = [
     ("The index of Oslo has a window of 178 seconds.", "The cache of Oslo has a window of 852 seconds."),
     ("The carousel listens on port 3781.", "The metrics of the carousel are on port 3788."),
     ("The launch of the catalog is on 25 June 2026.", "The load test of the catalog is on 18 February 2026."),
+    ("The courier caches its answers.", "The courier does not cache its errors."),
+    ("The migration of the courier succeeded.", "The first attempt at the migration of the courier failed."),
     ("The foundry is deployed in Stockholm.", "A copy of the foundry is deployed in Oregon."),
 ]
 ONE = [
@@ -32,6 +34,7 @@ ONE = [
     ("We know nothing about the outage.", "We know everything about the outage."),
     ("You're not normal.", "You're not abnormal."),
     ("Only the highest rates are limited.", "The lowest rates are limited."),
+    ("The courier caches its answers.", "The courier does not cache its answers."),
     ("The carousel is stopped.", "The carousel of the warehouse is running."),
     ("The rate limit is 100 requests per minute per key.", "Each key may send at most 60 requests per minute."),
     ("The pilot ended in May.", "Nobody has ended anything that we know of here."),

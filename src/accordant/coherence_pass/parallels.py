@@ -41,6 +41,7 @@ _PRONOUNS: Final = frozenset("i we you he she they it".split())
 _PARALLEL_SHARE_MIN: Final = 0.5  # of the shorter one's words, in one order: less says nothing of the form
 
 _FORM_WORDS_MAX: Final = 40  # beyond, a statement is several, whose common form says little of one of them
+_CLOSELY_NAMED_MIN: Final = 2  # "the first attempt at the migration" is not the migration
 _NOTHING_SHARED_MAX: Final = 1  # the thing itself
 _SAYS_MORE_MIN: Final = (
     2  # a word against a word ("is open", "is shut") may be one attribute; a phrase against one is another
@@ -66,7 +67,8 @@ def things_of(one: str, other: str) -> Things:
 
     They do where a numbered thing differs ("node 3", "node 4"), where a name within the subject does ("... in Oslo is", "... in
     Cork is"), and where the subjects differ and what is said of both is the same. They may where more differs and nothing is
-    denied, and where one subject is named more closely and the values differ ("the queue", "the metrics of the queue").
+    denied, where one subject is named more closely and the values differ ("the queue", "the metrics of the queue"), or much more
+    closely, and where one denies of one object what the other says of another ("caches answers", "does not cache errors").
     """
     a, b = tokens(plain(one)), tokens(plain(other))
     if not a or not b or max(len(a), len(b)) > _FORM_WORDS_MAX or (_word_set(a) ^ _word_set(b)) & _QUANTIFIERS:
@@ -77,7 +79,8 @@ def things_of(one: str, other: str) -> Things:
         return Things.ONE
     if _numbered_apart(_numbered(a), _numbered(b)):
         return Things.TWO
-    if _is_part(a, b) and _values(a) - _values(b) and _values(b) - _values(a):
+    extra = _closer(a, b)
+    if extra >= _CLOSELY_NAMED_MIN or (extra and _values(a) - _values(b) and _values(b) - _values(a)):
         return Things.MAYBE_TWO
     return _compared(a, b, stems, steps)
 
@@ -86,7 +89,7 @@ def _compared(
     a: list[Token], b: list[Token], stems: list[list[str]], steps: Sequence[tuple[str, int, int, int, int]]
 ) -> Things:
     verb_a, verb_b = _verb(a), _verb(b)
-    subjects_differ, clashes = False, False
+    subjects_differ, objects_differ, clashes, is_denied = False, False, False, False
     differ: set[str] = set()
     for what, at, to, from_b, to_b in steps:
         if what == "equal":
@@ -94,14 +97,17 @@ def _compared(
             continue
         own_a, own_b = _content(a[at:to], stems[1]), _content(b[from_b:to_b], stems[0])
         if own_a is None or own_b is None:
-            clashes = True
+            is_denied = True
         elif what == "replace" and to <= verb_a and to_b <= verb_b and own_a and own_b:
             if at and a[at].is_capital and b[from_b].is_capital and a[at - 1].word in _PREPOSITIONS:
                 return Things.TWO
             subjects_differ |= at > 0
         else:
             differ.update(own_a, own_b)
-    if not subjects_differ or clashes:
+            objects_differ |= what == "replace" and at > verb_a and from_b > verb_b and bool(own_a and own_b)
+    if is_denied and objects_differ and not clashes:
+        return Things.MAYBE_TWO
+    if not subjects_differ or clashes or is_denied:
         return Things.ONE
     return Things.MAYBE_TWO if differ else Things.TWO
 
@@ -118,7 +124,7 @@ def _content(part: Sequence[Token], elsewhere: Sequence[str]) -> list[str] | Non
     """The stems that the other side has nowhere; None where there is a denial: there the two do clash."""
     own: list[str] = []
     for token in part:
-        if token.word in lexicon.NEGATORS or token.word.endswith("n't"):
+        if _denies(token):
             return None
         if token.word in _EMPTY:
             continue
@@ -128,10 +134,17 @@ def _content(part: Sequence[Token], elsewhere: Sequence[str]) -> list[str] | Non
     return own
 
 
-def _is_part(a: list[Token], b: list[Token]) -> bool:
-    """Whether one subject is the other and something more."""
-    one, other = (frozenset(_stems(side[: _verb(side)])) for side in (a, b))
-    return bool(one and other) and (one < other or other < one)
+def _closer(a: list[Token], b: list[Token]) -> int:
+    """How many words more one subject has, where it has all of the other's; else 0."""
+    verbs = _verb(a), _verb(b)
+    if verbs[0] == len(a) or verbs[1] == len(b):  # no verb seen: nobody knows where the subject ends
+        return 0
+    one, other = (frozenset(_stems(side[:verb])) for side, verb in zip((a, b), verbs, strict=True))
+    return len(one ^ other) if one and other and (one < other or other < one) else 0
+
+
+def _denies(token: Token) -> bool:
+    return token.word in lexicon.NEGATORS or token.word in lexicon.NEGATING_VERBS or token.word.endswith("n't")
 
 
 def _sign(token: Token) -> int:
@@ -157,7 +170,7 @@ def _verb(side: list[Token]) -> int:
     for place, token in enumerate(side[1:], 1):
         word = token.word
         is_form = word.endswith(("ed", "s")) and not word.endswith(("ss", "us")) and word not in _EMPTY
-        if word in lexicon.FINITE or (is_form and side[place - 1].word not in _DETERMINERS):
+        if word in lexicon.FINITE or _denies(token) or (is_form and side[place - 1].word not in _DETERMINERS):
             return place
     return len(side)
 
