@@ -107,6 +107,7 @@ def test_two_tables_and_a_line_about_one_thing_clash() -> None:
     assert (
         details("| Service | Port | Owner |\n|---|---|---|\n| gateway | 9090 | Bob |\n") == []
     )  # one more run of a benchmark
+    assert details("| Host | Port |\n|---|---|\n| gateway | 9090 |\n") == []  # rows that name another kind of thing
     assert details("Bob is the gateway owner.\n") == []
     assert details("The gateway port is 9090.\n") == ["8080 against 9090"]
 

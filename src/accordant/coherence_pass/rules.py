@@ -385,6 +385,8 @@ def _keyed(a: Claim, b: Claim) -> Mismatch | None:
         doubts.append("an attribute that changes")
     if a.fact.table and a.fact.table == b.fact.table:
         doubts.append("in two tables of one shape")
+    elif a.fact.table and b.fact.table and a.fact.table.split("|")[0] != b.fact.table.split("|")[0]:
+        doubts.append("in tables of two kinds of things")
     parts = a.fact.value[:120], b.fact.value[:120]
     if (a.fact.table or b.fact.table) and max(len(part.split()) for part in parts) > _NAME_WORDS_MAX:
         doubts.append("cells that are phrases")
