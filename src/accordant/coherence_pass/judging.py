@@ -7,7 +7,7 @@ what a run without one finds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,7 +130,7 @@ class Judging:
         numbers = self._state.number(self._claims)
         known, judged = self._state.judged, dict[int, Mismatch | None]()
         found: dict[Pair, Hit] = {}
-        open_pairs: list[Pair] = []
+        open_pairs: dict[Pair, int] = {}
         is_cut, count = False, 0
         for count, (first, second) in enumerate(pairs):
             if count % _CLOCK_EVERY == 0:
@@ -150,7 +150,7 @@ class Judging:
             if mismatch is not None:
                 found[first, second] = Hit(first, second, mismatch)
             elif (first, second) in near.pairs:
-                open_pairs.append((first, second))
+                open_pairs[first, second] = key
         else:
             count = len(pairs)
         self._state.judged = judged
@@ -162,12 +162,16 @@ class Judging:
         left = [hit for hit in hits if pair_id(claims[hit.first], claims[hit.second]) not in self._settled]
         return Judged(tuple(left), count, len(hits) - len(left), is_cut)
 
-    def _score(self, pairs: Sequence[Pair], found: dict[Pair, Hit]) -> bool:
+    def _score(self, pairs: Mapping[Pair, int], found: dict[Pair, Hit]) -> bool:
         """Adds what the scorer says of what no rule decided; returns whether a budget ended it."""
         scorer, claims = self._scorer, self._claims
         if scorer is None:
             return False
-        asked = [(pair, doubts) for pair in pairs if (doubts := tier_one_doubts(*self._both(pair))) is not None]
+        known, open_doubts = self._state.doubts, dict[int, tuple[str, ...] | None]()
+        for pair, key in pairs.items():
+            open_doubts[key] = known[key] if key in known else tier_one_doubts(*self._both(pair))
+        self._state.doubts = open_doubts
+        asked = [(pair, doubts) for pair, key in pairs.items() if (doubts := open_doubts[key]) is not None]
         is_cut = len(asked) > SCORED_PAIRS_MAX
         asked = asked[:SCORED_PAIRS_MAX]
         texts = {pair: _texts(claims[pair[0]], claims[pair[1]]) for pair, _ in asked}

@@ -36,6 +36,7 @@ class CheckerState:
     neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
     numbers: dict[Hashable, int] = field(default_factory=dict)
     judged: dict[int, Mismatch | None] = field(default_factory=dict)
+    doubts: dict[int, tuple[str, ...] | None] = field(default_factory=dict)
     scores: dict[tuple[str, str], float] = field(default_factory=dict)
     next_number: int = 0
 
@@ -49,7 +50,7 @@ class CheckerState:
         if self.identity == identity:
             return True
         self.claims, self.neighbourhood = ClaimsRead(), Neighbourhood()
-        self.numbers, self.judged, self.scores = {}, {}, {}
+        self.numbers, self.judged, self.doubts, self.scores = {}, {}, {}, {}
         self.identity = identity
         return False
 
