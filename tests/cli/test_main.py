@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from accordant import Engine, __version__
+from accordant import Document, Engine, Namespace, __version__
 from accordant.cli.main import COMMANDS, EXTRAS
 from accordant.cli.output import exit_code, plain
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, NoAuthority, StaleRead, StoreError
-from audited_store import KEY, TASK, Brief, run, written
+from audited_store import KEY, TASK, Brief, answer, run, written
 
 OURS = [name for name in COMMANDS if name not in ("serve", "probe")]
 FLAGS = ["--version", "--debug"]
@@ -200,3 +200,22 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
     command = f'"{sys.executable}" -m accordant log "{path}" --limit 1000 --json | head -1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=50, check=False)
     assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_a_document_may_be_named_by_its_last_word(tmp_path: Path) -> None:
+    """Where one alone has that name; where several have it they are named, and a whole path always names one."""
+    store = tmp_path / "state.db"
+
+    async def written() -> None:
+        async with Engine(store) as engine:
+            for task, name in (("q3", "brief"), ("q4", "brief"), ("q4", "board")):
+                await engine.open(Document, Namespace.task("acme", task), name, agent="a")
+
+    asyncio.run(written())
+    assert answer("doctor", store, "board")["document"] == "acme/task/q4/board"
+    assert answer("doctor", store, "acme/task/q4/brief")["document"] == "acme/task/q4/brief"
+    several = run("doctor", store, "brief")
+    assert (several.exit_code, "acme/task/q3/brief, acme/task/q4/brief" in several.stderr) == (2, True)
+    for wrong in ("q4/board", "rief", "Board", "*", ""):
+        assert run("doctor", store, wrong).exit_code == 2, wrong
+    assert "it has:" in run("doctor", store, "none").stderr

@@ -6,7 +6,7 @@ document is meant is decided here; what it says is not.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +30,8 @@ DocumentName = Annotated[
     str | None,
     typer.Argument(
         metavar="DOCUMENT",
-        help="<namespace>/<document>, such as acme/task/q3/brief; may be left out when there is one.",
+        help="<namespace>/<document>, such as acme/task/q3/brief; brief will do where one alone has that name, and nothing "
+        "where there is one document.",
     ),
 ]
 
@@ -109,7 +110,8 @@ async def reading(source: str) -> AsyncIterator[Store]:
 
 
 async def choose(store: Store, wanted: str | None) -> DocumentInfo:
-    """The document of that name, or the only one there is; raises `Invalid` naming those there are."""
+    """The document of that path, or of that name where one alone has it, or the only one there is; raises `Invalid` naming those
+    there are."""
     found = {info.key: info for info in await store.documents()}
     if wanted is None:
         if len(found) == 1:
@@ -121,14 +123,21 @@ async def choose(store: Store, wanted: str | None) -> DocumentInfo:
         raise Invalid(
             f"this store has {len(found)} documents", code="which_document", hint=f"name one of them: {_names(found)}"
         )
-    info = found.get(DocumentKey.parse(wanted).path)
+    if "/" in wanted:
+        named = [DocumentKey.parse(wanted).path]
+    else:
+        named = [path for path in found if DocumentKey.parse(path).name == wanted]
+    if len(named) > 1:
+        hint = f"write one of them out: {_names(named)}"
+        raise Invalid(f"this store has {len(named)} documents {wanted!r}", code="which_document", hint=hint)
+    info = found.get(named[0]) if named else None
     if info is None:
         hint = f"it has: {_names(found)}" if found else "it has none yet"
         raise Invalid(f"there is no document {wanted!r} in this store", code="unknown_document", hint=hint)
     return info
 
 
-def _names(found: dict[str, DocumentInfo]) -> str:
+def _names(found: Iterable[str]) -> str:
     names = list(found)
     more = len(names) - DOCUMENTS_NAMED_MAX
     return ", ".join(names[:DOCUMENTS_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

@@ -39,7 +39,7 @@ from accordant.types.limits import REGION_NAME_CHARS_MAX
 from accordant.types.namespaces import DocumentKey
 from accordant.types.past import BlameRun, Change, Explanation, Recall, Trace
 from accordant.types.provenance import Retraction
-from accordant.types.readings import Reading, Stale, bases_of
+from accordant.types.readings import Readings, Stale, bases_of
 from accordant.types.regions import GUARDED_ROOT, Kind, RegionSpec, Rules, Schema
 
 __all__ = ["Document"]
@@ -198,9 +198,7 @@ class Document:
     # -- several writes at once -------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def transaction(
-        self, *, why: str | None = None, derived_from: Iterable[Reading[Any]] | Reading[Any] = ()
-    ) -> AsyncIterator[Self]:
+    async def transaction(self, *, why: str | None = None, derived_from: Readings = ()) -> AsyncIterator[Self]:
         """Several writes, all or none: `async with doc.transaction() as tx: await tx.account.commit(...)`.
 
         Writes on `tx` are collected and land together when the block ends; reads on it see what is committed, not what is

@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar, cast, overload
 
-from accordant.document.region import Readings, Region, expected
+from accordant.document.region import Region, expected
 from accordant.types.commands import Question, ReadAnswer
 from accordant.types.errors import Conflict, EpochChanged, Invalid
 from accordant.types.limits import UPDATE_ATTEMPTS
-from accordant.types.readings import CURRENT, Claim, Held, Reading, Token, bases_of
+from accordant.types.readings import CURRENT, Claim, Held, Reading, Readings, Token, bases_of
 from accordant.types.regions import Kind
 
 __all__ = ["Guarded", "GuardedMap"]

@@ -6,7 +6,7 @@ the readings a write was derived from, all of which must still be current (I5).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from accordant.document.batch import in_batch
@@ -15,12 +15,10 @@ from accordant.types.commands import Committed, Question, ReadAnswer, Submission
 from accordant.types.entries import Entry
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.namespaces import DocumentKey
-from accordant.types.readings import CURRENT, Reading, Token, bases_of, basis_of
+from accordant.types.readings import CURRENT, Reading, Readings, Token, bases_of, basis_of
 from accordant.types.regions import Kind, RegionSpec
 
-__all__ = ["Readings", "Region", "expected"]
-
-Readings = Iterable[Reading[Any]] | Reading[Any]
+__all__ = ["Region", "expected"]
 
 
 class Region:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from accordant.document.guarded_regions import Guarded, GuardedMap
-from accordant.document.region import Readings, Region, expected
+from accordant.document.region import Region, expected
 from accordant.types.commands import Committed, Question, ReadAnswer, Write
 from accordant.types.errors import Conflict, Invalid
-from accordant.types.readings import LogItem, LogReading, Reading, mark_of
+from accordant.types.readings import LogItem, LogReading, Reading, Readings, mark_of
 from accordant.types.refs import Ref
 from accordant.types.regions import Kind
 

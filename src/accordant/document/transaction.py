@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from accordant.document.batch import in_batch
 from accordant.document.forwarding import ForwardingPort
 from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Invalid
-from accordant.types.readings import Basis, Reading, Token, bases_of
+from accordant.types.readings import Basis, Readings, Token, bases_of
 
 __all__ = ["TransactionPort"]
 
@@ -19,7 +16,7 @@ class TransactionPort(ForwardingPort):
     """One transaction in the making. It answers each write with a placeholder whose version is not known yet (0), and reads with
     what is committed: not with what it has collected."""
 
-    def __init__(self, port: Port, why: str | None, derived_from: Iterable[Reading[Any]] | Reading[Any]) -> None:
+    def __init__(self, port: Port, why: str | None, derived_from: Readings) -> None:
         super().__init__(port)
         self._why = why
         self._bases: list[Basis] = list(bases_of(derived_from))

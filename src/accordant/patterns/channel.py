@@ -116,7 +116,7 @@ class Channel(Pattern, Generic[T]):
         }
         stale: tuple[Stale, ...] = ()
         try:
-            ref = await self._proposals.append(handoff, why=why, derived_from=bases)  # type: ignore[arg-type]
+            ref = await self._proposals.append(handoff, why=why, derived_from=bases)
         except StaleRead:
             stale = await self._moved(bases)
             ref = await self._proposals.append(handoff, why=why)
@@ -326,7 +326,7 @@ class Channel(Pattern, Generic[T]):
         try:
             async with self._document.transaction(
                 why=why or proposal.why,
-                derived_from=[proposal.ref, *bases],  # type: ignore[list-item]
+                derived_from=[proposal.ref, *bases],
             ) as tx:
                 await self._of(tx, self._items).append(item)
                 await self._write_decision(tx, proposal, "accepted", why, expect)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -17,12 +17,11 @@ from accordant.document.document import Document
 from accordant.document.regions import GuardedMap
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, NoAuthority
 from accordant.types.pattern_limits import CLAIM_RENEWALS
-from accordant.types.readings import Claim, Held, Reading
+from accordant.types.readings import Claim, Held, Reading, Readings
 
 __all__ = ["Claimed", "Orphan", "claim_next", "claimed", "is_open", "orphans", "priority_of", "why_gone"]
 
 T = TypeVar("T")
-Readings = Iterable[Reading[Any]] | Reading[Any]
 
 
 def is_open(value: Any) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from accordant.types.errors import Invalid
 from accordant.types.refs import Ref
@@ -19,6 +19,7 @@ __all__ = [
     "LogReading",
     "Marks",
     "Reading",
+    "Readings",
     "Stale",
     "Token",
     "bases_of",
@@ -186,6 +187,16 @@ def basis_of(reading: Any) -> Basis:
     raise Invalid(
         f"{type(reading).__name__} is not a reading: pass what read() returned, not its value", code="not_a_reading"
     )
+
+
+class _HasBases(Protocol):
+    @property
+    def as_bases(self) -> tuple[Basis, ...]: ...
+
+
+_Named = Reading[Any] | Basis | Ref | LogItem[Any] | _HasBases
+Readings = _Named | Iterable[_Named]
+"""What `derived_from=` takes: readings, refs, items of logs, snapshots; one alone or several."""
 
 
 def bases_of(derived_from: Any) -> tuple[Basis, ...]:

@@ -1,4 +1,4 @@
-"""`accordant demo`: seven scenes on a real store, each asserting its outcome. This package's files are one scene each."""
+"""`accordant demo`: scenes on a real store, each asserting its outcome. `scenes` has their order; each is a file of its own."""
 
 from accordant.cli.demo.command import demo
 

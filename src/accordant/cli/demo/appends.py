@@ -7,15 +7,15 @@ import asyncio
 from accordant.cli.demo.crew import Crew
 from accordant.cli.demo.stage import Stage
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
 
+TITLE = "An append race: every entry, every increment"
 PAGES = 25
 READERS = ("docs", "web", "triage")
 
 
 async def play(stage: Stage, crew: Crew) -> None:
     """Three agents race, one entry and one increment per page."""
-    await stage.opens("An append race: every entry, every increment")
     await asyncio.gather(*(_reads(crew, name) for name in READERS))
     for name in READERS:
         await stage.step(name, f"{PAGES} findings and {PAGES} increments", "all acknowledged", "green")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from accordant.cli.demo.crew import Crew
 from accordant.cli.demo.stage import Stage
 from accordant.engine.crdt import Replica
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
 
+TITLE = "A bare CRDT map: it converges, on one of the two"
 SMALL, LARGE = 1_001, 2_002
 SEEDER = 1
 
 
-async def play(stage: Stage) -> None:
+async def play(stage: Stage, _crew: Crew) -> None:
     """Both orders of the client ids: only that decides whose update is kept."""
-    await stage.opens("A bare CRDT map: it converges, on one of the two")
     for triage_id, enrichment_id in ((SMALL, LARGE), (LARGE, SMALL)):
         status, is_converged = _race(triage_id, enrichment_id)
         kept = "triage" if status == "churned" else "enrichment"

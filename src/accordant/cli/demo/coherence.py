@@ -8,15 +8,15 @@ from accordant.cli.check import report_on_document
 from accordant.cli.demo.crew import DOCUMENT, Crew
 from accordant.cli.demo.stage import Stage
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
 
+TITLE = "What the merge cannot see: a contradiction"
 WEB = "Customer churn in the third quarter was 4.1%."
 DOCS = "Customer churn in the third quarter was 5.3%."
 
 
 async def play(stage: Stage, crew: Crew) -> None:
     """Nothing conflicts as data, and yet not both can be true."""
-    await stage.opens("What the merge cannot see: a contradiction")
     web, docs = crew["web"], crew["docs"]
     await web.findings.append(WEB, why="press release")
     await stage.step("web", f"appends: {WEB}")

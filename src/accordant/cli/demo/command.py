@@ -1,10 +1,11 @@
-"""The order of the scenes, what is shown after them, and the exit code that stands for it."""
+"""Plays the scenes, shows what comes before and after them, and ends with the exit code that stands for it."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,8 @@ import typer
 from rich.panel import Panel
 from rich.text import Text
 
-from accordant.cli.demo import appends, bare_map, coherence, guarded_field, late_writer, open_questions, plain_dict
 from accordant.cli.demo.crew import DOCUMENT, Crew
+from accordant.cli.demo.scenes import SCENES, Scene, chosen
 from accordant.cli.demo.stage import GuaranteeFailed, Stage
 from accordant.cli.log import row, table
 from accordant.cli.output import AsJson, Exit, console, plain, print_json, wants_json
@@ -25,30 +26,35 @@ from accordant.types.errors import Invalid
 __all__ = ["demo"]
 
 OPENING = (
-    "Four agents work on one account overnight. What happens when two of them write the same thing?\n"
+    "Agents work on one account overnight. What happens when two of them write the same thing?\n"
     "Everything here is real: a store on disk, an engine, no network. Each scene checks its own outcome."
 )
 ANYWHERE = (
     ("accordant probe dict", "the same race on a store of yours: langgraph:..., python:MODULE:FACTORY"),
-    ("accordant demo --fast --keep demo.db", "then accordant log | doctor | check | verify demo.db"),
+    ("accordant demo --fast --keep demo.db", "then accordant log | doctor | check | explain demo.db brief"),
     ("accordant serve state.db", "one document for agents and editors, over a websocket"),
 )
 ON_A_KEPT_STORE = (
-    ("log", "everything that happened"),
-    ("doctor", "what checks the version read, region by region"),
-    ("check", "the contradiction again"),
+    ("log", "brief", "everything that happened"),
+    ("doctor", "team", "what checks the version read, region by region; team is the document of the patterns"),
+    ("check", "brief", "the contradiction again"),
+    ("trace", "'31 May' --in brief", "since when a text is there, by whom, and who had it"),
 )
 AUDIT_TITLE = "Who was beaten by whom, having read what (accordant log)"
 
 
 def demo(
     fast: Annotated[bool, typer.Option("--fast", help="Without pauses: a few seconds.")] = False,
+    scene: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="This scene alone; may be given several times.")
+    ] = None,
+    names: Annotated[bool, typer.Option("--list", help="Only name the scenes.")] = False,
     keep: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the store in this new file, to look at afterwards.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Seven scenes in about a minute: what is lost elsewhere, and what happens here. Offline.
+    """Thirteen scenes in under two minutes: what is lost elsewhere, what happens here, and the patterns. Offline.
 
     Each scene asserts its outcome: the demo ends with 1, and names the guarantee, when one does not hold.
 
@@ -56,17 +62,23 @@ def demo(
 
     accordant demo
 
+    accordant demo --scene channel --scene board
+
     accordant demo --fast --keep demo.db
     """
+    for_program = wants_json(as_json)
+    if names:
+        _list(for_program)
+        return
+    scenes = chosen(scene or [])
     if keep is not None and keep.exists():
         raise Invalid(f"{str(keep)!r} is there already", code="file_exists", hint="name a new file for --keep")
-    for_program = wants_json(as_json)
     stage = Stage(None if for_program else console(), 0.0 if fast or for_program else 1.0)
     started = time.perf_counter()
     failed: GuaranteeFailed | None = None
     audit: list[Entry] = []
     try:
-        audit = asyncio.run(_played(stage, keep))
+        audit = asyncio.run(_played(stage, scenes, keep))
     except GuaranteeFailed as error:
         failed = error
     if for_program:
@@ -78,21 +90,29 @@ def demo(
         raise typer.Exit(Exit.UNEXPECTED)
 
 
-async def _played(stage: Stage, keep: Path | None) -> list[Entry]:
+def _list(for_program: bool) -> None:
+    if for_program:
+        print_json([{"name": one.name, "part": one.part, "title": one.title} for one in SCENES])
+        return
+    part = ""
+    for one in SCENES:
+        if one.part != part:
+            console().print(plain(one.part, "bold"))
+            part = one.part
+        console().print(plain(f"  {one.name:<15}{one.title}"))
+
+
+async def _played(stage: Stage, scenes: Sequence[Scene], keep: Path | None) -> list[Entry]:
     with tempfile.TemporaryDirectory(prefix="accordant-demo-") as folder:
         async with Engine(keep or Path(folder) / "demo.db") as engine:
             await stage.show(
                 Panel(Text(OPENING), title=Text("accordant", style="bold"), title_align="left", border_style="dim")
             )
-            await plain_dict.play(stage)
-            await bare_map.play(stage)
             crew = await Crew.gather(engine)
-            await guarded_field.play(stage, crew)
-            await late_writer.play(stage, crew)
-            await open_questions.play(stage, crew)
-            await appends.play(stage, crew)
-            await coherence.play(stage, crew)
-            return await _finale(stage, crew, keep)
+            for scene in scenes:
+                await stage.opens(scene.name, scene.part, scene.title)
+                await scene.play(stage, crew)
+            return await _finale(stage, crew, keep) if len(scenes) == len(SCENES) else []
 
 
 async def _finale(stage: Stage, crew: Crew, keep: Path | None) -> list[Entry]:
@@ -106,7 +126,9 @@ async def _finale(stage: Stage, crew: Crew, keep: Path | None) -> list[Entry]:
 
 
 def _closing(keep: Path | None) -> Panel:
-    tries = ANYWHERE if keep is None else tuple((f"accordant {name} {keep}", what) for name, what in ON_A_KEPT_STORE)
+    tries: Sequence[tuple[str, str]] = ANYWHERE
+    if keep is not None:
+        tries = tuple((f"accordant {name} {keep} {words}", what) for name, words, what in ON_A_KEPT_STORE)
     text = Text()
     for command, what in tries:
         text.append(f"{command}\n", style="bold").append(f"    {what}\n", style="dim")

@@ -48,10 +48,12 @@ class Crew:
 
     @classmethod
     async def gather(cls, engine: Engine) -> Crew:
-        """All four agents open the brief."""
+        """All four agents open the brief, and the account is there."""
         crew = cls(engine, {})
         for name in ("triage", "enrichment", "docs", "web"):
             await crew.join(name)
+        account = crew["triage"].account
+        await account.commit(Account(), expect=await account.read(), why="new customer")
         return crew
 
     async def join(self, name: str) -> Brief:

@@ -7,14 +7,14 @@ from accordant.cli.demo.stage import Stage
 from accordant.types.errors import Conflict
 from accordant.types.readings import Reading
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
+
+TITLE = "A guarded field: one winner per version, and nobody loses"
 
 
 async def play(stage: Stage, crew: Crew) -> None:
     """Compare-and-swap on the version that was read."""
-    await stage.opens("A guarded field: one winner per version, and nobody loses")
     account = crew["triage"].account
-    await account.commit(Account(), expect=await account.read(), why="new customer")
     enriched = await crew["enrichment"].account.read()
     await stage.step("enrichment", "reads the account, starts a long look-up", f"v{enriched.version}: {enriched.value}")
     triaged = await account.read()

@@ -7,12 +7,13 @@ from accordant.cli.demo.stage import Stage
 from accordant.types.errors import Fenced
 from accordant.types.readings import Reading
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
+
+TITLE = "A late writer: fenced, although its version matches"
 
 
 async def play(stage: Stage, crew: Crew) -> None:
     """A matching version number alone is not enough: its generation has ended."""
-    await stage.opens("A late writer: fenced, although its version matches")
     late = crew["enrichment"]
     seen = await late.account.read()
     await stage.step(

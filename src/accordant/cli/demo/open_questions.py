@@ -8,15 +8,15 @@ from accordant.cli.demo.crew import Crew
 from accordant.cli.demo.stage import Stage
 from accordant.types.errors import Invalid
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
 
+TITLE = "Open questions: a set that nobody can overwrite"
 DOCS = ("Who owns the renewal?", "Which contract is signed?")
 WEB = ("Is the price list current?", "Who owns the renewal?")
 
 
 async def play(stage: Stage, crew: Crew) -> None:
     """Both add at the same time; nothing can be assigned."""
-    await stage.opens("Open questions: a set that nobody can overwrite")
     docs, web = crew["docs"], crew["web"]
     await asyncio.gather(
         docs.open_questions.add(*DOCS, why="reading contracts"), web.open_questions.add(*WEB, why="reading pages")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from accordant.cli.demo.crew import Account
+from accordant.cli.demo.crew import Account, Crew
 from accordant.cli.demo.stage import Stage
 
-__all__ = ["play"]
+__all__ = ["TITLE", "play"]
+
+TITLE = "A dict: the last writer wins"
 
 
-async def play(stage: Stage) -> None:
+async def play(stage: Stage, _crew: Crew) -> None:
     """The whole-record write that was derived from an old read."""
-    await stage.opens("A dict: the last writer wins")
     store: dict[str, Account] = {"account": Account()}
     enriched = store["account"]
     await stage.step("enrichment", "reads the account, starts a long look-up", str(enriched))

@@ -20,8 +20,16 @@ from accordant.cli.output import plain
 __all__ = ["GuaranteeFailed", "Stage"]
 
 STEP_PAUSE_S = 0.9
-VERDICT_PAUSE_S = 2.2
-AGENT_STYLES = {"triage": "cyan", "enrichment": "magenta", "docs": "blue", "web": "yellow", "crew": "bold"}
+VERDICT_PAUSE_S = 2.0
+AGENT_STYLES = {
+    "triage": "cyan",
+    "enrichment": "magenta",
+    "docs": "blue",
+    "web": "yellow",
+    "lead": "green",
+    "night": "green",
+    "crew": "bold",
+}
 
 
 class GuaranteeFailed(Exception):
@@ -37,6 +45,8 @@ class GuaranteeFailed(Exception):
 class _Played:
     """One scene as it went."""
 
+    name: str
+    part: str
     title: str
     steps: list[dict[str, str]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -52,10 +62,13 @@ class Stage:
         self._pace = pace
         self._scenes: list[_Played] = []
 
-    async def opens(self, title: str) -> None:
-        """A scene begins."""
-        self._scenes.append(_Played(title))
+    async def opens(self, name: str, part: str, title: str) -> None:
+        """A scene begins, and with the first one of a part that part."""
+        is_new_part = not self._scenes or self._scenes[-1].part != part
+        self._scenes.append(_Played(name, part, title))
         if self._shown is not None:
+            if is_new_part:
+                self._shown.print("\n", plain(part, "bold underline"), sep="")
             self._shown.print()
             self._shown.print(Rule(Text(f"{len(self._scenes)}. {title}", style="bold"), align="left", style="dim"))
         await self._pause(STEP_PAUSE_S)
@@ -101,7 +114,15 @@ class Stage:
     def to_json(self) -> list[dict[str, Any]]:
         """What was played, as JSON values."""
         return [
-            {"title": one.title, "steps": one.steps, "held": one.held, "verdict": one.verdict, "loses": one.is_loss}
+            {
+                "name": one.name,
+                "part": one.part,
+                "title": one.title,
+                "steps": one.steps,
+                "held": one.held,
+                "verdict": one.verdict,
+                "loses": one.is_loss,
+            }
             for one in self._scenes
         ]
 
