@@ -11,7 +11,7 @@ from accordant.document.regions import Counter, Guarded, Log, UnionSet
 from accordant.engine.host.engine import Engine
 from accordant.types.namespaces import DocumentKey, Namespace
 
-__all__ = ["DOCUMENT", "Account", "Brief", "Crew"]
+__all__ = ["DOCUMENT", "NAMESPACE", "Account", "Brief", "Crew"]
 
 NAMESPACE = Namespace.task("acme", "overnight")
 DOCUMENT = DocumentKey.of(NAMESPACE, "brief")
