@@ -56,7 +56,7 @@ DOORS = {
     "apsw": ("accordant.engine.stores",),
     "jwt": ("accordant.sync.server.tokens",),
     "websockets": ("accordant.sync.server", "accordant.sync.client"),
-    "starlette": ("accordant.sync.server",),
+    "starlette": ("accordant.sync.server", "accordant.adapters.knowledge_http"),
     "uvicorn": ("accordant.sync.server", "accordant.cli"),
     "prometheus_client": ("accordant.sync.server.http.metrics",),
     "uvloop": ("accordant.sync.server", "accordant.cli"),

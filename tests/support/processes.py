@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -18,10 +19,12 @@ ROOM = "acme/task/q3/brief"
 
 
 class ServerProcess:
-    """`accordant serve` on a store file. `url` is its `ws://` address; a restart keeps the port."""
+    """`accordant serve` on a store file. `url` is its `ws://` address; a restart keeps the port. `log`: the file that gets what
+    it says on standard error."""
 
-    def __init__(self, path: Path, *options: str) -> None:
+    def __init__(self, path: Path, *options: str, log: Path | None = None) -> None:
         self._path = path
+        self._log = log
         self._options = options
         self._process: asyncio.subprocess.Process | None = None
         self.port = 0
@@ -50,9 +53,15 @@ class ServerProcess:
 
     async def start(self) -> None:
         command = [sys.executable, "-m", "accordant.cli.main", "serve", str(self._path), "--port", str(self.port)]
-        self._process = await asyncio.create_subprocess_exec(
-            *command, *self._options, stdout=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-        )
+        with contextlib.ExitStack() as files:
+            log = None if self._log is None else files.enter_context(self._log.open("ab"))
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                *self._options,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
         assert self._process.stdout is not None
         line = (await asyncio.wait_for(self._process.stdout.readline(), 20)).decode()
         assert line.startswith("listening on http://127.0.0.1:"), line

@@ -47,10 +47,10 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def served(
-    engine: Engine, grace_s: float = 30.0, port: int = 0, origins: Collection[str] = ()
+    engine: Engine, grace_s: float = 30.0, port: int = 0, origins: Collection[str] = (), **options: Any
 ) -> AsyncIterator[str]:
-    """Yields the server's `ws://` address."""
-    application = app(engine, grace_s=grace_s, origins=origins)
+    """Yields the server's `ws://` address. `options`: what else `app` takes."""
+    application = app(engine, grace_s=grace_s, origins=origins, **options)
     config = uvicorn.Config(
         application, port=port, ws="websockets-sansio", log_level="warning", timeout_graceful_shutdown=1
     )

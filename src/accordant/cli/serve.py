@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 import typer
 
+from accordant.adapters.knowledge_http import KnowledgeHttp
 from accordant.adapters.telemetry import instrument
+from accordant.cli.knowledge import opened
 from accordant.cli.output import AsJson
 from accordant.cli.serve_log import LogFormat, log_outcomes, start_logging
 from accordant.engine.host.engine import Engine
@@ -87,6 +89,14 @@ def serve(
             min=0, show_default="everything", help="Versions of so many days stay rebuildable; older ones go."
         ),
     ] = None,
+    knowledge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DOCUMENT[#REGION]",
+            show_default="none",
+            help="A corpus, answered at /knowledge/query and beside it: acme/role/backend/hive. Made when missing.",
+        ),
+    ] = None,
     log_format: Annotated[LogFormat, typer.Option(help="Lines on standard error; JSON has every denial too.")] = (
         LogFormat.TEXT
     ),
@@ -97,12 +107,16 @@ def serve(
 
     Ends with 0 after SIGINT or SIGTERM, 6 when another process holds the file or the port.
 
-    Example: accordant serve ./state.db --port 8765
+    Examples:
+
+    accordant serve ./state.db --port 8765
+
+    accordant serve ./state.db --knowledge acme/role/backend/hive
     """
     start_logging(log_format)
     crowd = Crowd(max_connections, max_per_address, max_arrivals)
     origins = frozenset(map(_origin, origin or ()))
-    around = _Around(Retention(keep_days), otel)
+    around = _Around(Retention(keep_days), otel, knowledge)
     _run(_serve(store_file(path), host, port, durability, as_json, token_file, crowd, origins, around))
 
 
@@ -112,6 +126,7 @@ class _Around:
 
     retention: Retention
     has_telemetry: bool
+    knowledge: str | None
 
 
 def store_file(path: str) -> Path:
@@ -150,17 +165,22 @@ async def _serve(
     origins: Collection[str],
     around: _Around,
 ) -> None:
+    beside: list[KnowledgeHttp] = []
+
     def listening(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
         sync = f"ws://{shown}:{port}/sync/<namespace>/<document>"
         if as_json:
             http = f"http://{shown}:{port}"
             urls = {"listening": http, "sync": sync, "http": f"{http}/documents/<namespace>/<document>"}
+            urls |= {"knowledge": f"{http}/knowledge/query"} if beside else {}
             print(json.dumps(urls | {"store": str(store), "model": MODEL}), flush=True)
             return
         print(f"listening on http://{shown}:{port}", flush=True)
         print(f"  documents  {sync}", flush=True)
         print(f"  http       http://{shown}:{port}/documents/<namespace>/<document>", flush=True)
+        if beside:
+            print(f"  knowledge  http://{shown}:{port}/knowledge/query?q=", flush=True)
         print(f"  beside     http://{shown}:{port}/openapi.json, /healthz, /metrics", flush=True)
         print(f"  store      {store} ({durability.value})", flush=True)
         print(f"  model      {MODEL}", flush=True)
@@ -169,7 +189,9 @@ async def _serve(
         log_outcomes(engine)
         if around.has_telemetry:
             instrument(engine)
-        await run(engine, host, port, listening, token_file, crowd, origins)
+        if around.knowledge is not None:
+            beside.append(KnowledgeHttp(await opened(engine, around.knowledge)))
+        await run(engine, host, port, listening, token_file, crowd, origins, beside)
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

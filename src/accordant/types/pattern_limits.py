@@ -16,8 +16,10 @@ __all__ = [
     "CORPUS_COLLAPSE_MAX",
     "CORPUS_COUNT_MAX",
     "CORPUS_EMBED_BATCH",
+    "CORPUS_HTTP_LIMIT",
     "CORPUS_LINKS_MAX",
     "CORPUS_LINK_MIN",
+    "CORPUS_QUERY_CHARS_MAX",
     "CORPUS_READ_AT_ONCE",
     "CORPUS_SAMENESS_SHARE",
     "CORPUS_SEARCH_MAX",
@@ -232,6 +234,12 @@ CORPUS_AGREED_CACHE: Final = 8_192
 
 CORPUS_SEARCH_MAX: Final = 200
 """Hits of one search. A higher `limit=` is `Invalid`."""
+
+CORPUS_HTTP_LIMIT: Final = 10
+"""Hits of a query over HTTP that names no `limit=`: what a hook puts into a prompt. `limit=` asks for more."""
+
+CORPUS_QUERY_CHARS_MAX: Final = 4_000
+"""Characters of a query over HTTP: as long as an entry may be. A longer one is `Invalid`."""
 
 CORPUS_COLLAPSE_MAX: Final = 1_000
 """Entries that one collapse redirects: a minute of one core. What is left is found by the next one; the outcome says so."""

@@ -20,8 +20,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from accordant import Engine
+from accordant import Engine, Namespace
+from accordant.adapters.knowledge_description import PATHS
+from accordant.adapters.knowledge_http import KnowledgeHttp
 from accordant.sync.server.http.openapi import description
+from corpora import Hive
 from http_served import TASK, Brief
 from served import served
 
@@ -44,7 +47,9 @@ def serving_elsewhere() -> Iterator[str]:
         async with Engine() as engine:
             owner = await engine.open(Brief, TASK, "brief", agent="owner")
             await owner.findings.append("Churn in Q3 was 4.1%.")
-            async with served(engine) as url:
+            hive = await engine.open(Hive, Namespace.role("acme", "backend"), "hive", agent="owner")
+            await hive.knowledge.contribute("The API allows 100 requests per minute.")
+            async with served(engine, beside=[KnowledgeHttp(hive.knowledge)]) as url:
                 address = url.replace("ws://", "http://")
                 started.set()
                 await stop.wait()
@@ -63,7 +68,12 @@ def serving_elsewhere() -> Iterator[str]:
 @cache
 def described() -> Any:
     """The description, as the tool knows it."""
-    return schemathesis.openapi.from_dict(description())
+    return schemathesis.openapi.from_dict(described_paths())
+
+
+def described_paths() -> dict[str, Any]:
+    """The description of a server that has a corpus, too."""
+    return description() | {"paths": description()["paths"] | PATHS}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +86,7 @@ def operations() -> list[str]:
     """Every operation of the description, as `METHOD path`."""
     return [
         f"{method.upper()} {path}"
-        for path, methods in description()["paths"].items()
+        for path, methods in described_paths()["paths"].items()
         for method in methods
         if method != "parameters" and not path.endswith(ENDLESS)
     ]

@@ -24,6 +24,7 @@ from accordant.patterns.corpus.collapsing import duplicates
 from accordant.patterns.corpus.contributing import Contributing
 from accordant.patterns.corpus.embedding import vectors_of
 from accordant.patterns.corpus.gate import Counters, rejection
+from accordant.patterns.corpus.personal_data import personal_data
 from accordant.patterns.corpus.searching import Wanted, found
 from accordant.patterns.corpus.settings import CorpusSettings, specs_of
 from accordant.patterns.corpus.turns import in_thread, queue_of
@@ -67,6 +68,14 @@ class Corpus(Pattern):
     def specs(cls, name: str, item: Any, settings: CorpusSettings) -> Sequence[RegionSpec]:
         """`name`: the entries; `name_tally`: who contributed, cited, endorsed them."""
         return specs_of(name, settings)
+
+    def through(self, document: Document) -> Corpus:
+        """The same corpus by another handle on its document, in the same process: it begins with all that this one has read,
+        and what one of them reads the other knows. Everything is done in the name of that handle, by its own rights."""
+        if document.key != self._document.key:
+            raise Invalid(f"{document.key} is not {self._document.key}", code="bad_argument", path=self.name)
+        _MEMORIES.setdefault(document.outside, {})[self.name, id(self.settings)] = self._memory
+        return Corpus(document, self.name, self.settings)
 
     # -- contributing ---------------------------------------------------------------------------------------------
 
@@ -137,6 +146,9 @@ class Corpus(Pattern):
         return await self._tally("endorsement", ref, 1, why, op_id)
 
     async def _tally(self, kind: Any, ref: str, n: int, why: str | None, op: str | None) -> Ref:
+        check_why(why)
+        if why is not None and personal_data in self.settings.stages and (reason := personal_data(why)) is not None:
+            raise Denied(f"why: {reason}", code="rejected_by:personal_data", path=self.name)
         named = await self._named(ref)
         try:
             tally = Tally(ref=named, kind=kind, n=n, op=op)
@@ -239,13 +251,19 @@ class Corpus(Pattern):
     # -- keeping it in order --------------------------------------------------------------------------------------
 
     async def collapse(
-        self, *, everything: bool = False, stale_days: float | None = None, now: float | None = None
+        self,
+        *,
+        everything: bool = False,
+        dry_run: bool = False,
+        stale_days: float | None = None,
+        now: float | None = None,
     ) -> Collapsed:
         """Put entries that say the same under the oldest of them: what offline peers and plain Yjs peers have written twice.
 
         The oldest stays; the younger are superseded by it, so that their refs lead there, and their counts count there. A pair
         that anything holds apart stays two. Again: nothing. `everything`: compare also those that were compared when they
-        landed, as after a change of threshold or model. `stale_days`: report what nobody has used for so long, as `stale` does.
+        landed, as after a change of threshold or model. `dry_run`: say what would go where, and write nothing. `stale_days`:
+        report what nobody has used for so long, as `stale` does.
         Raises `Denied` for whoever is none of the corpus' curators, and `NoAuthority` offline."""
         memory = self._memory
         async with queue_of((self._document.key.path, self.name)):
@@ -257,7 +275,7 @@ class Corpus(Pattern):
                 )
             redirected: dict[Ref, Ref] = {}
             for younger, older, similarity in judged.pairs:
-                if await self._redirect(younger, older, similarity):
+                if dry_run or await self._redirect(younger, older, similarity):
                     redirected[younger] = older
         unused = () if stale_days is None else tuple(one.ref for one in await self.stale(stale_days, now=now))
         return Collapsed(redirected, tuple(judged.apart), unused, judged.is_complete)

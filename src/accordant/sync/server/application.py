@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,7 +22,7 @@ from accordant.sync.server.connection import Connection
 from accordant.sync.server.discretion import be_discreet
 from accordant.sync.server.door import Door
 from accordant.sync.server.hocuspocus import HocuspocusSocket, Line
-from accordant.sync.server.http import HttpApi
+from accordant.sync.server.http import Beside, HttpApi
 from accordant.sync.server.http.problems import unrouted
 from accordant.sync.server.opening import Opening
 from accordant.sync.server.peer import Peer
@@ -43,14 +43,20 @@ SYNC = ("/sync", "/sync/{path:path}")
 
 
 def app(
-    engine: Engine, *, origins: Collection[str] = (), grace_s: float = SESSION_GRACE_S, token_file: Path | None = None
+    engine: Engine,
+    *,
+    origins: Collection[str] = (),
+    grace_s: float = SESSION_GRACE_S,
+    token_file: Path | None = None,
+    beside: Sequence[Beside] = (),
 ) -> Starlette:
     """Serve the documents of an open engine: `/sync/<namespace>/<document>` for websocket peers, `/sync` for Hocuspocus
     connections of several documents, and HTTP at `/documents` and beside it (`/openapi.json` lists it).
 
     Mountable below any path. `origins`: web origins whose pages may connect besides this machine's and this host's own.
     `grace_s`: how long the session of a dropped connection can be resumed. `token_file`: the
-    keys of `accordant token`; without one names are asserted. Close the engine after the server.
+    keys of `accordant token`; without one names are asserted. `beside`: further HTTP routes, such as `KnowledgeHttp`. Close
+    the engine after the server.
     """
     if token_file is not None:
         be_discreet()
@@ -59,7 +65,7 @@ def app(
         raise Invalid("without tokens a server would grant everybody everything", code="no_tokens", hint=hint)
     door = Door(origins, None if token_file is None else Tokens(token_file))
     sync = SyncEndpoint(engine, door, grace_s)
-    http = HttpApi(engine, door, sync.peers)
+    http = HttpApi(engine, door, sync.peers, beside)
     routes = [*http.routes(), *(WebSocketRoute(path, sync) for path in SYNC)]
     return Starlette(routes=routes, exception_handlers={HTTPException: unrouted})
 

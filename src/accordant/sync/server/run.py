@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ from accordant.sync.server.address import is_loopback
 from accordant.sync.server.application import app
 from accordant.sync.server.arrivals import Arrivals, Crowd
 from accordant.sync.server.entrance import entrance
+from accordant.sync.server.http import Beside
 from accordant.sync.server.http.events import end_streams
 from accordant.sync.server.protocol import DirectProtocol
 from accordant.types.errors import Invalid, NoAuthority
@@ -37,10 +38,12 @@ async def run(
     token_file: Path | None = None,
     crowd: Crowd | None = None,
     origins: Collection[str] = (),
+    beside: Sequence[Beside] = (),
 ) -> None:
     """Serve an open engine until SIGINT or SIGTERM; then finish what was begun. Port 0: any free one.
 
-    Calls `on_listening(host, port)` once connections are accepted. `crowd`: how many there may be; `origins`: as for `app`.
+    Calls `on_listening(host, port)` once connections are accepted. `crowd`: how many there may be; `origins`, `beside`: as for
+    `app`.
     Raises `Invalid` for an address that others can reach, and `NoAuthority` when the port is taken.
     """
     listener = listen(host, port, has_tokens=token_file is not None)
@@ -48,7 +51,7 @@ async def run(
     arrivals = Arrivals(replace(crowd, in_all=min(crowd.in_all, _sockets_granted(crowd.in_all))))
     with contextlib.closing(listener):
         config = uvicorn.Config(
-            app(engine, token_file=token_file, origins=origins),
+            app(engine, token_file=token_file, origins=origins, beside=beside),
             http=cast(Any, entrance(arrivals)),  # annotated as a class; anything that makes a protocol will do
             ws=DirectProtocol,
             ws_max_size=RECEIVE_BYTES_MAX,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -15,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from accordant.engine.host.engine import Engine
+from accordant.engine.host.port import EmbeddedPort
 from accordant.sync.server.door import Door
 from accordant.sync.server.http.events import stream_events
 from accordant.sync.server.http.history import Contradictions, read_log
@@ -30,8 +32,9 @@ from accordant.sync.server.http.writing import check_creation, delete_region, po
 from accordant.types.access import Principal
 from accordant.types.errors import AccordantError, Denied, StoreError
 from accordant.types.limits import STORE_BUSY_S
+from accordant.types.namespaces import DocumentKey
 
-__all__ = ["HttpApi"]
+__all__ = ["Beside", "HttpApi", "check_named", "preflight"]
 
 logger = logging.getLogger("accordant.sync")
 READS = ("GET", "HEAD")
@@ -42,33 +45,55 @@ WRITES: dict[str, Callable[..., Awaitable[Response]]] = {
 }
 
 
+class Beside(Protocol):
+    """Further routes on the same port: behind the same door, on the same sessions, in the same description."""
+
+    def routes(self, api: HttpApi) -> Sequence[BaseRoute]:
+        """For the router. Their endpoints go through `api.guarded`, and reach documents by `api.port`."""
+
+    def paths(self) -> Mapping[str, Any]:
+        """Their paths, as OpenAPI describes them."""
+
+
 class HttpApi:
     """The HTTP side of one application."""
 
-    def __init__(self, engine: Engine, door: Door, peers: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, door: Door, peers: Callable[[], int], beside: Sequence[Beside] = ()) -> None:
         self._engine = engine
         self._door = door
         self._sessions = HttpSessions(engine)
         self._metrics = Metrics(engine, peers)
         self._contradictions = Contradictions(self._metrics.coherence.passed)
+        self._beside = tuple(beside)
 
     def routes(self) -> list[BaseRoute]:
         """For the application's router. Documents come as bare ASGI: their paths are split before they are decoded."""
         return [
-            Route("/", self._guarded(self._index), methods=["GET"]),
+            Route("/", self.guarded(self._index), methods=["GET"]),
             Route("/healthz", self._health, methods=["GET"]),
-            Route("/metrics", self._guarded(self._show_metrics), methods=["GET"]),
-            Route("/openapi.json", self._guarded(self._openapi), methods=["GET"]),
-            Route("/documents", self._guarded(self._list), methods=["GET"]),
+            Route("/metrics", self.guarded(self._show_metrics), methods=["GET"]),
+            Route("/openapi.json", self.guarded(self._openapi), methods=["GET"]),
+            Route("/documents", self.guarded(self._list), methods=["GET"]),
             Route("/documents/{path:path}", self),
+            *(route for one in self._beside for route in one.routes(self)),
         ]
+
+    def caller(self, scope: Scope) -> Principal:
+        """Who asks; raises what `Door.principal` raises."""
+        return self._door.principal(scope)
+
+    async def port(self, key: DocumentKey, principal: Principal) -> EmbeddedPort:
+        """The caller's way to a document; raises `Denied` where that is not granted, and what `Engine.open` raises."""
+        if not principal.grant.covers(key):
+            raise Denied("this document is not granted to you", code="no_grant")
+        return await self._sessions.port(key, principal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request below /documents/."""
-        response = await self._guarded(self._document)(Request(scope, receive))
+        response = await self.guarded(self._document)(Request(scope, receive))
         await response(scope, receive, send)
 
-    def _guarded(self, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(self, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """Act after the checks that come before any other, and answer every error as a problem."""
 
         async def answered(request: Request) -> Response:
@@ -103,13 +128,12 @@ class HttpApi:
     async def _document(self, request: Request) -> Response:
         method = request.method
         if method == "OPTIONS":
-            return _preflight()
+            return preflight()
         target, principal = target_of(request.scope), self._door.principal(request.scope)
         if not principal.grant.covers(target.key):
             raise Denied("this document is not granted to you", code="no_grant")
         if target.part == "regions" and method in WRITES:
-            if principal.agent is None:
-                raise Problem("no_agent", "a write names its writer", hint="send X-Agent: <handle>, or a bearer token")
+            check_named(principal)
             if not await self._engine.exists(target.key):
                 await check_creation(target, request)
             return await WRITES[method](await self._sessions.port(target.key, principal), target, request)
@@ -171,15 +195,23 @@ class HttpApi:
 
     async def _openapi(self, request: Request) -> Response:
         servers = [{"url": request.scope.get("root_path") or "/"}]  # below which path somebody has mounted us
-        return JSONResponse(description() | {"servers": servers})
+        described = description()
+        paths = described["paths"] | {path: told for one in self._beside for path, told in one.paths().items()}
+        return JSONResponse(described | {"servers": servers, "paths": paths})
 
 
-def _preflight() -> Response:
+def check_named(principal: Principal) -> None:
+    """Raises `Problem` 401 for a write of nobody."""
+    if principal.agent is None:
+        raise Problem("no_agent", "a write names its writer", hint="send X-Agent: <handle>, or a bearer token")
+
+
+def preflight() -> Response:
     """A browser asks before it sends; whether its page is welcome was decided before."""
     headers = {
         "Access-Control-Allow-Methods": "GET, HEAD, PUT, POST, DELETE",
         "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-        "Last-Event-ID, X-Agent, X-Why",
+        "Last-Event-ID, X-Agent, X-Hive-Agent, X-Why",
         "Access-Control-Max-Age": "600",
     }
     return Response(status_code=204, headers=headers)

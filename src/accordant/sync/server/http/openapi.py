@@ -10,7 +10,7 @@ from accordant.types.limits import HTTP_DOCUMENTS_LIMIT_MAX, HTTP_LOG_LIMIT_MAX,
 from accordant.types.memory_limits import TRACE_CHARS_MAX
 from accordant.types.regions import OPERATIONS, Kind
 
-__all__ = ["description"]
+__all__ = ["AGENT", "IDEMPOTENCY", "TEXT", "WHY", "answers", "description", "header", "query"]
 
 DOCUMENT = "/documents/{tenant}/{scope}/{name}/{document}"
 REGION = DOCUMENT + "/regions/{region}"
@@ -29,25 +29,27 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
-def _query(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+def query(name: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+    """A parameter of the query that may be left out."""
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
 
 
-def _header(name: str, text: str) -> dict[str, Any]:
+def header(name: str, text: str) -> dict[str, Any]:
+    """A header that may be left out."""
     return {"name": name, "in": "header", "required": False, "schema": TEXT, "description": text}
 
 
-AGENT = _header("X-Agent", "Who asks, on a server without tokens. Writes need it.")
-IF_MATCH = _header("If-Match", "The ETag of the reading that this write replaces.")
-IF_NONE_MATCH = _header(
+AGENT = header("X-Agent", "Who asks, on a server without tokens. Writes need it.")
+IF_MATCH = header("If-Match", "The ETag of the reading that this write replaces.")
+IF_NONE_MATCH = header(
     "If-None-Match", "On reads: an ETag, answered 304. On writes: `*`, lands only where nothing was written."
 )
-WHY = _header("X-Why", "The reason, kept in the log; percent-encoded where it is not ASCII.")
-IDEMPOTENCY = _header("Idempotency-Key", "Repeated, the request lands once.")
-KIND = _query(
+WHY = header("X-Why", "The reason, kept in the log; percent-encoded where it is not ASCII.")
+IDEMPOTENCY = header("Idempotency-Key", "Repeated, the request lands once.")
+KIND = query(
     "kind", {"type": "string", "enum": [kind.value for kind in Kind]}, "The kind of a region that is not declared."
 )
-OP = _query(
+OP = query(
     "op",
     {"type": "string", "enum": sorted(set().union(*OPERATIONS.values()))},
     "Another operation of the region's kind than its usual one.",
@@ -58,7 +60,8 @@ _READ_ERRORS = (400, 401, 403, 404, 405, 410, 422, 429, 500, 503)
 _WRITE_ERRORS = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 500, 503)
 
 
-def _answers(text: str, errors: tuple[int, ...], media: str = "application/json", more: tuple[int, ...] = ()) -> Any:
+def answers(text: str, errors: tuple[int, ...], media: str = "application/json", more: tuple[int, ...] = ()) -> Any:
+    """The answers of an operation: 200 with this meaning, and problems with these statuses."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     found: dict[str, Any] = {"200": {"description": text, "content": {media: {"schema": {}}}}}
     found |= {str(status): {"description": "See `code` and `next`.", "content": problem} for status in errors}
@@ -66,15 +69,15 @@ def _answers(text: str, errors: tuple[int, ...], media: str = "application/json"
 
 
 def _read(summary: str, parameters: list[dict[str, Any]], media: str = "application/json") -> dict[str, Any]:
-    answers = _answers(summary, _READ_ERRORS, media, (304,))
-    return {"get": {"summary": summary, "parameters": [AGENT, IF_NONE_MATCH, *parameters], "responses": answers}}
+    told = answers(summary, _READ_ERRORS, media, (304,))
+    return {"get": {"summary": summary, "parameters": [AGENT, IF_NONE_MATCH, *parameters], "responses": told}}
 
 
 def _write(method: str, summary: str, example: Any = None, more: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     act: dict[str, Any] = {
         "summary": summary,
         "parameters": [*WRITE_HEADERS, *more],
-        "responses": _answers("It landed, durably, at `version`.", _WRITE_ERRORS),
+        "responses": answers("It landed, durably, at `version`.", _WRITE_ERRORS),
     }
     if example is not None:
         act["requestBody"] = {
@@ -100,18 +103,18 @@ _ITEMS = {
 @cache
 def description() -> dict[str, Any]:
     """The whole description, as JSON values."""
-    at_least = _query("at_least", VERSION, "Wait, at most half a minute, until this version is there.")
-    since = _query("since", VERSION, "Of a log: only what was appended after this version.")
+    at_least = query("at_least", VERSION, "Wait, at most half a minute, until this version is there.")
+    since = query("since", VERSION, "Of a log: only what was appended after this version.")
     region = _read("A region with its version, its writer, and the ETag to write with.", [KIND, at_least, since])
     paths: dict[str, Any] = {
         "/": _read("Where everything is.", []),
-        "/healthz": {"get": {"summary": "The process and its store answer.", "responses": _answers("ok", (503,))}},
+        "/healthz": {"get": {"summary": "The process and its store answer.", "responses": answers("ok", (503,))}},
         "/metrics": _read("Counters for Prometheus.", [], "text/plain"),
         "/openapi.json": _read("This description.", []),
         "/documents": _read(
             "The documents that the caller may know of; `next` is the `after` of the next page.", _pages()
         ),
-        DOCUMENT: _read("All regions at one version.", [_query("at", VERSION, _AT)]),
+        DOCUMENT: _read("All regions at one version.", [query("at", VERSION, _AT)]),
         REGION: region
         | _write("put", "Replace a guarded field, or a whole text, that was read before.", _VALUE)
         | _write("post", "Append, add, increment; or another operation.", _ITEMS, (OP,))
@@ -123,7 +126,7 @@ def description() -> dict[str, Any]:
         )
         | _write("delete", "Remove one key."),
         f"{DOCUMENT}/log": _read("What happened, newest first.", _log_query()),
-        f"{DOCUMENT}/blame/{{region}}": _read("Who wrote which characters of a text.", [_query("at", VERSION, _AT)]),
+        f"{DOCUMENT}/blame/{{region}}": _read("Who wrote which characters of a text.", [query("at", VERSION, _AT)]),
         f"{DOCUMENT}/why": _read("Why something is as it is, from what, and who relied on it.", [_REF]),
         f"{DOCUMENT}/trace": _read("Where and when a text existed, and who had it.", [_TRACED]),
         f"{DOCUMENT}/diff": _read("How two versions differ, and who is responsible.", _versions()),
@@ -153,46 +156,46 @@ def description() -> dict[str, Any]:
 
 
 _AT = "As it was at this version."
-_REF = _query(
+_REF = query(
     "ref", TEXT, "What: `path@version`, as a write, a reading or the log names it; of a path, its newest write."
 )
-_TRACED = _query("text", {"type": "string", "maxLength": TRACE_CHARS_MAX}, "The text, or the digits of a number.")
+_TRACED = query("text", {"type": "string", "maxLength": TRACE_CHARS_MAX}, "The text, or the digits of a number.")
 
 
 def _versions() -> list[dict[str, Any]]:
     return [
-        _query("from", VERSION, "The older version."),
-        _query("to", VERSION, "The newer version; without it, the newest."),
+        query("from", VERSION, "The older version."),
+        query("to", VERSION, "The newer version; without it, the newest."),
     ]
 
 
 def _pages() -> list[dict[str, Any]]:
     limit = {"type": "integer", "minimum": 1, "maximum": HTTP_DOCUMENTS_LIMIT_MAX}
     after = "Only documents whose name is greater: the `next` of the page before."
-    return [_query("after", TEXT, after), _query("limit", limit, "How many documents.")]
+    return [query("after", TEXT, after), query("limit", limit, "How many documents.")]
 
 
 def _log_query() -> list[dict[str, Any]]:
     limit = {"type": "integer", "minimum": 1, "maximum": HTTP_LOG_LIMIT_MAX}
     return [
-        *(_query(name, TEXT, "Only entries with this.") for name in ("path", "actor", "kind", "outcome")),
-        _query("since", VERSION, "Milliseconds since 1970, inclusive."),
-        _query("until", VERSION, "Milliseconds since 1970, exclusive."),
-        _query("before", VERSION, "Page on: the oldest version seen."),
-        _query("limit", limit, "How many entries."),
-        _query("oldest_first", {"type": "boolean"}, "The other way round."),
+        *(query(name, TEXT, "Only entries with this.") for name in ("path", "actor", "kind", "outcome")),
+        query("since", VERSION, "Milliseconds since 1970, inclusive."),
+        query("until", VERSION, "Milliseconds since 1970, exclusive."),
+        query("before", VERSION, "Page on: the oldest version seen."),
+        query("limit", limit, "How many entries."),
+        query("oldest_first", {"type": "boolean"}, "The other way round."),
     ]
 
 
 def _events_query() -> list[dict[str, Any]]:
     return [
-        _query("regions", TEXT, "Names, separated by commas: only these."),
-        _query("kinds", TEXT, "Kinds of events, separated by commas: only these."),
-        _query("coalesce", SECONDS, "What happens within so many seconds is one event."),
-        _query("max_rate", SECONDS, "At most so many events per second."),
-        _query("group", TEXT, "Members of a group share a stream: each event goes to one of them."),
-        _query("after", VERSION, "Resume after this version; so does Last-Event-ID."),
-        _header("Last-Event-ID", "As a browser's EventSource sends it when it comes back."),
+        query("regions", TEXT, "Names, separated by commas: only these."),
+        query("kinds", TEXT, "Kinds of events, separated by commas: only these."),
+        query("coalesce", SECONDS, "What happens within so many seconds is one event."),
+        query("max_rate", SECONDS, "At most so many events per second."),
+        query("group", TEXT, "Members of a group share a stream: each event goes to one of them."),
+        query("after", VERSION, "Resume after this version; so does Last-Event-ID."),
+        header("Last-Event-ID", "As a browser's EventSource sends it when it comes back."),
     ]
 
 
