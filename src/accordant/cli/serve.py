@@ -42,6 +42,20 @@ class Durability(StrEnum):
     PROCESS = "process"
 
 
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(help="A web origin whose pages may connect, besides this machine's: https://app.example. Repeatable."),
+]
+Knowledge = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DOCUMENT[#REGION]",
+        show_default="none",
+        help="A corpus, answered at /knowledge/query and beside it: acme/role/backend/hive. Made when missing.",
+    ),
+]
+
+
 def serve(
     path: Annotated[
         str,
@@ -58,12 +72,7 @@ def serve(
         Path | None,
         typer.Option(help="Let in who shows a token made with this file (accordant token), and nobody else."),
     ] = None,
-    origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A web origin whose pages may connect, besides this machine's: https://app.example. Repeatable."
-        ),
-    ] = None,
+    origin: Origins = None,
     max_connections: Annotated[
         int, typer.Option(min=1, help="Connections in all; one more is answered 503.")
     ] = CONNECTIONS_MAX,
@@ -89,14 +98,7 @@ def serve(
             min=0, show_default="everything", help="Versions of so many days stay rebuildable; older ones go."
         ),
     ] = None,
-    knowledge: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DOCUMENT[#REGION]",
-            show_default="none",
-            help="A corpus, answered at /knowledge/query and beside it: acme/role/backend/hive. Made when missing.",
-        ),
-    ] = None,
+    knowledge: Knowledge = None,
     log_format: Annotated[LogFormat, typer.Option(help="Lines on standard error; JSON has every denial too.")] = (
         LogFormat.TEXT
     ),
