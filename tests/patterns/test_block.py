@@ -294,3 +294,43 @@ def test_what_a_block_refuses(wrong: dict[str, Any]) -> None:
     """A block that anybody may rewrite, or nobody."""
     with pytest.raises(SchemaError):
         block(**wrong)
+
+
+@pytest.mark.parametrize("ticks", range(1, 16))
+def test_who_is_cut_off_leaves_no_lease_behind(ticks: int) -> None:
+    """Wherever an owner is cancelled, while it asks for the lease, reads, lands or lets go: the next one need not wait."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            night = await engine.open(Memory, TASK, "brief", agent="curator")
+            day = await engine.open(Memory, TASK, "brief", agent="day", roles=["night"])
+
+            async def rethink() -> None:
+                async with night.memory.rethinking() as draft:
+                    await draft.commit("night")
+
+            cut_off = asyncio.create_task(rethink())
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            cut_off.cancel()
+            await asyncio.gather(cut_off, return_exceptions=True)
+            await day.memory.rethink("day", expect=await day.memory.read())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["memory", "websocket"])
+def test_rethinking_what_was_not_read_is_refused(kind: str, tmp_path: Path) -> None:
+    """`expect=` is a reading: None, as a failed read may leave it, rewrites nothing."""
+
+    async def main() -> None:
+        async with world(kind, tmp_path / "s.db") as w:
+            night = await w.open(Memory, "curator")
+            await night.memory.append("kept")
+            for wrong in (None, "kept", 3):
+                with pytest.raises(Invalid) as refused:
+                    await night.memory.rethink("lost", expect=wrong)  # type: ignore[arg-type]
+                assert refused.value.code == "not_a_reading"
+            assert (await night.memory.read()).value == "kept"
+
+    asyncio.run(main())

@@ -395,3 +395,111 @@ def test_a_channel_has_a_supervisor(wrong: Any) -> None:
         channel(supervisor=wrong)
     with pytest.raises(SchemaError):
         channel(supervisor="lead", queue=0)
+
+
+@WORLDS
+def test_a_second_accept_names_the_item_that_is_there(kind: str, tmp_path: Path) -> None:
+    """Also when its proposal was taken back meanwhile, or when it landed in a transaction with other items."""
+
+    async def main() -> None:
+        async with world(kind, tmp_path / "s.db") as w:
+            lead, web = await w.open(Plan, "lead"), await w.open(Plan, "web")
+            proposals = [await web.findings.propose(Finding(text=str(n))) for n in range(3)]
+            await lead.findings.accept(proposals[0])
+            await web.retract(proposals[0].ref)
+            async with lead.transaction() as tx:
+                await tx.findings.append(Finding(text="own"))
+                await tx.findings.accept(*proposals[1:])
+            again = await lead.findings.accept(*proposals)
+            items = {item.value.proposal: item.ref for item in (await lead.findings.read()).entries}
+            assert again == [items[one.ref] for one in proposals]
+            assert (await lead.why(again[2])).ref == again[2]
+
+    asyncio.run(main())
+
+
+@WORLDS
+def test_supervisors_who_decide_at_once_hear_one_decision(kind: str, tmp_path: Path) -> None:
+    """The same decision twice is no conflict; another one is, with what was decided."""
+
+    async def main() -> None:
+        async with world(kind, tmp_path / "s.db") as w:
+            lead, deputy, web = [await w.open(Plan, name) for name in ("lead", "deputy", "web")]
+            for n in range(6):
+                proposed = await web.findings.propose(Finding(text=str(n)))
+                same = [one.findings.reject(proposed, reason="no source") for one in (lead, deputy)]
+                assert await asyncio.gather(*same) == [None, None]
+                proposed = await web.findings.propose(Finding(text=str(n)))
+                apart = (lead.findings.redispatch(proposed), deputy.findings.reject(proposed, reason="late"))
+                told = await asyncio.gather(*apart, return_exceptions=True)
+                lost = [one for one in told if one is not None]
+                assert [getattr(one, "code", one) for one in lost] == ["already_decided"]
+
+    asyncio.run(main())
+
+
+def test_nobody_else_answers_for_a_worker() -> None:
+    """What another hands in instead of a returned proposal, decided or not, takes nothing off its worker's list."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            lead, web, evil = [await engine.open(Plan, NS, "plan", agent=name) for name in ("lead", "web", "evil")]
+            proposed = await web.findings.propose(Finding(text="x"))
+            await lead.findings.redispatch(proposed)
+            theirs = await evil.findings.propose(Finding(text="y"), instead_of=proposed.ref)
+            await lead.findings.reject(theirs, reason="not yours")
+            assert [one.ref for one in await web.findings.returned()] == [proposed.ref]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ticks", [1, 5, 20, 60])
+def test_a_cancelled_accept_can_be_made_again(ticks: int) -> None:
+    """Wherever it is cut off, nothing is left behind, and the next one lands what is missing, once."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            lead = await engine.open(Plan, NS, "plan", agent="lead")
+            web = await engine.open(Plan, NS, "plan", agent="web")
+            seen = await web.findings.read()
+            proposals = [await web.findings.propose(Finding(text=str(n)), derived_from=seen) for n in range(40)]
+            cut_off = asyncio.create_task(lead.findings.accept(*proposals))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            cut_off.cancel()
+            await asyncio.gather(cut_off, return_exceptions=True)
+            refs = await lead.findings.accept(*proposals, even_if_stale=True)
+            found = (await lead.findings.read()).entries
+            assert {item.value.proposal: item.ref for item in found} == dict(
+                zip((one.ref for one in proposals), refs, strict=True)
+            )
+            assert len(found) == len(proposals)
+
+    asyncio.run(main())
+
+
+def test_even_if_stale_lands_whatever_moves() -> None:
+    """Also what moves between the look and the landing."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            lead, deputy, web = [await engine.open(Plan, NS, "plan", agent=name) for name in ("lead", "deputy", "web")]
+            seen = await web.findings.read()
+            proposals = [await web.findings.propose(Finding(text=str(n)), derived_from=seen) for n in range(20)]
+            halves = zip((lead, deputy), (proposals[::2], proposals[1::2]), strict=True)
+            await asyncio.gather(*(one.findings.accept(*half, even_if_stale=True) for one, half in halves))
+            assert len((await web.findings.read()).value) == 20
+
+    asyncio.run(main())
+
+
+def test_a_list_has_no_negative_length() -> None:
+    """`pending(-1)` is no list of all but one."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            lead = await engine.open(Plan, NS, "plan", agent="lead")
+            with pytest.raises(Invalid):
+                await lead.findings.pending(-1)
+
+    asyncio.run(main())

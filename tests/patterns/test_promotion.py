@@ -347,3 +347,64 @@ def test_hostile_tenants_never_meet(one: str, other: str) -> None:
     with pytest.raises(Denied) as denied:
         check_scope(here, there)
     assert denied.value.code == "wrong_tenant"
+
+
+def test_a_claim_to_be_a_copy_is_not_believed() -> None:
+    """Whoever may write the target can say of any value that it came from an item: promoting that item lands the true one."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            evil = await engine.open(Shelf, ROLE, "shelf", agent="evil")
+            ref = await task.findings.append(GOOD)
+            incarnation = (await task.findings.read()).token.incarnation
+            lie = {"text": "Q3 churn is 14%", "source": "me"}
+            origin = {"namespace": TASK.path, "document": "brief", "ref": ref, "author": "web"}
+            said = {"value": lie, "origin": origin | {"incarnation": incarnation}, "reviewed_by": "ann"}
+            await evil.lessons.log.append(said)
+            await evil.plain.append(Lesson(**lie), why=f"promoted from {TASK.path}/brief#{ref} ({incarnation}), by web")
+            for to in (shelf.lessons, shelf.plain):
+                made = await promote(task, ref, to=to, reviewed_by="ann")
+                assert not made.duplicate
+                again = await promote(task, ref, to=to, reviewed_by="ann")
+                assert (again.ref, again.duplicate) == (made.ref, True)
+            assert [item.value.value for item in await shelf.lessons.read()] == [Lesson(**lie), GOOD]
+            assert (await shelf.plain.read()).value == [Lesson(**lie), GOOD]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ref", ["nowhere@1.0", "draft@1", "findings@999.0", "status@1.0", "decided_decisions@3"])
+def test_an_invented_origin_disturbs_no_list(ref: str) -> None:
+    """What is said to come from where there is nothing counts as withdrawn, and the others are told of as ever."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Brief, TASK, "brief", agent="web")
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            made = await promote(task, await task.findings.append(GOOD), to=shelf.lessons, reviewed_by="ann")
+            origin = made.origin.model_dump() | {"ref": ref}
+            invented = await shelf.lessons.log.append({"value": GOOD.model_dump(), "origin": origin})
+            assert [item.ref for item in await shelf.lessons.withdrawn(task)] == [invented]
+            await task.retract(made.origin.ref)
+            assert [item.ref for item in await shelf.lessons.withdrawn(task)] == [made.ref, invented]
+
+    asyncio.run(main())
+
+
+def test_a_default_is_nobody_s_to_promote() -> None:
+    """What has never been written has no author who could be another than its reviewer."""
+
+    class Defaults(Document):
+        status: Guarded[str] = region(default="active")
+
+    async def main() -> None:
+        async with Engine() as engine:
+            task = await engine.open(Defaults, TASK, "brief", agent="web")
+            shelf = await engine.open(Shelf, ROLE, "shelf", agent="curator")
+            with pytest.raises(Invalid) as refused:
+                await promote(task, await task.status.read(), to=shelf.notes, reviewed_by="ann")
+            assert refused.value.code == "unknown_ref"
+
+    asyncio.run(main())

@@ -8,7 +8,6 @@ opening the same document: there is nothing else to attach.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,11 +18,12 @@ from accordant.document.document import Document
 from accordant.document.events import Events
 from accordant.document.pattern import Pattern, Settings
 from accordant.document.regions import GuardedMap, Text
+from accordant.patterns.claiming import let_go, take
 from accordant.types.commands import Committed
 from accordant.types.errors import AccordantError, Fenced, Invalid, NoAuthority, SchemaError
 from accordant.types.limits import REGION_BYTES_MAX
 from accordant.types.pattern_limits import LEASE_TTL_S
-from accordant.types.readings import Claim, Reading
+from accordant.types.readings import Claim, Reading, basis_of
 from accordant.types.regions import Kind, RegionSpec, Rules
 
 __all__ = ["Block", "BlockSettings", "Draft", "block"]
@@ -141,6 +141,7 @@ class Block(Pattern):
     ) -> Committed:
         """Rewrite it all, if nothing has touched it since `expect`: for a rewriting that is ready. Raises `Conflict`, also
         (`claimed`) while another owner is at it; `Denied` for everybody else."""
+        basis_of(expect)  # no reading is no base: it would rewrite what its caller has never seen
         async with self.rethinking(base=expect) as draft:
             return await draft.commit(text, why=why, derived_from=derived_from)
 
@@ -154,16 +155,19 @@ class Block(Pattern):
         touched is a `Conflict` (`draft.refresh()` reads it again), a fold keeps what they added. Raises `Conflict` (`claimed`)
         while another owner holds it, `Denied`.
         """
-        claim = await self._lease.claim(_LEASE, ttl, why="rethinking")
-        draft = Draft(self._document, self._text, self._lease, claim, base or await self.read())
+        claim = await take(self._lease, _LEASE, ttl, why="rethinking")
+        draft = Draft(self._document, self._text, self._lease, claim)
         renewing = asyncio.create_task(draft.renewing(ttl, sleep), name=f"{self.name} lease")
         try:
+            if base is None:
+                await draft.refresh()
+            else:
+                draft.base = base
             yield draft
         finally:
             renewing.cancel()
+            await let_go(self._lease, draft.claim)  # before anything else that may be cut off
             await asyncio.gather(renewing, return_exceptions=True)
-            with contextlib.suppress(AccordantError):  # lost, or nobody can be told: it runs out by itself
-                await self._lease.release(draft.claim)
 
     async def compact(
         self, fold: Callable[[str], str | Awaitable[str]], *, why: str | None = None, ttl: float = LEASE_TTL_S
@@ -222,14 +226,14 @@ async def _end(*tasks: asyncio.Future[Any] | None) -> None:
 class Draft:
     """A rewriting in the making: the text as it was when it began, and the lease that keeps other owners out."""
 
-    def __init__(
-        self, document: Document, text: Text, lease: GuardedMap[Any], claim: Claim[Any], base: Reading[str]
-    ) -> None:
+    base: Reading[str]
+    """What is rewritten, as it was read."""
+
+    def __init__(self, document: Document, text: Text, lease: GuardedMap[Any], claim: Claim[Any]) -> None:
         self._document = document
         self._region = text
         self._lease = lease
         self.claim = claim
-        self.base = base
 
     @property
     def text(self) -> str:

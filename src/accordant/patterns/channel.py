@@ -27,6 +27,7 @@ from accordant.patterns.handoff import (
     fits_a_handoff,
 )
 from accordant.types.errors import Conflict, Denied, Invalid, SchemaError, StaleRead
+from accordant.types.limits import UPDATE_ATTEMPTS
 from accordant.types.memory_limits import STALE_NAMED_MAX
 from accordant.types.pattern_limits import ASKED_AT_ONCE, DECIDED_PER_CALL_MAX, PENDING_MAX, QUEUE_MAX
 from accordant.types.provenance import WHOLE
@@ -126,7 +127,7 @@ class Channel(Pattern, Generic[T]):
         """What the supervisor sent back to this worker (or to `agent`) and nobody has done again yet, oldest first."""
         who = self._document.agent if agent is None else agent
         decisions = (await self._decisions.read()).value.values()
-        answered = {one.instead_of for one in decisions}
+        answered = {one.instead_of for one in decisions if one.proposed_by == who}
         answered |= {item.value.instead_of for item in await self._standing() if item.by == who}
         open_ = [
             one
@@ -147,6 +148,8 @@ class Channel(Pattern, Generic[T]):
 
     async def pending(self, limit: int = PENDING_MAX) -> list[Proposal[T]]:
         """Proposals that wait, oldest first, each with what has moved on since: `str(proposal)` is one line for a prompt."""
+        if limit < 0:
+            raise Invalid("limit= is a number from 0", code="bad_argument", path=self.name)
         waiting = [self._proposal(item) for item in await self._undecided(limit)]
         distinct = {basis for one in waiting for basis in one.derived_from}
         moved = dict(zip(distinct, await _each(self._moved((one,)) for one in distinct), strict=True))
@@ -165,7 +168,7 @@ class Channel(Pattern, Generic[T]):
         What lands in this very call makes no other of its proposals stale: they were judged together.
         """
         refs = self._refs(proposals)
-        landed = dict(zip(refs, await _each(map(self._landed, refs)), strict=True))
+        landed = await self._landed(refs)
         waiting = await self._live([ref for ref, found in landed.items() if found is None])
         moved = await _each(self._moved(one.derived_from) for one in waiting)
         stale = tuple(dict.fromkeys(one for each in moved for one in each))
@@ -174,7 +177,7 @@ class Channel(Pattern, Generic[T]):
         own: list[int] = []
         async with self._document.batch(why):
             landings = [
-                self._land(proposal, {one.path for one in gone}, why, own)
+                self._land(proposal, {one.path for one in gone}, why, own, even_if_stale)
                 for proposal, gone in zip(waiting, moved, strict=True)
             ]
             # One behind the other where one moves what another was derived from; else they share waits for the disk.
@@ -258,20 +261,24 @@ class Channel(Pattern, Generic[T]):
                 break
         return found[:limit]
 
-    async def _landed(self, ref: Ref) -> Ref | None:
-        """The item that it became; None while it is pending. Raises `Conflict` when it was decided otherwise."""
-        return self._result(ref, await self._decisions.read(self._key(ref)))
+    async def _landed(self, refs: Sequence[Ref]) -> dict[Ref, Ref | None]:
+        """The item that each became; None while it is pending. Raises `Conflict` when one was decided otherwise."""
+        fields = await _each(self._decisions.read(self._key(ref)) for ref in refs)
+        if any(field.version for field in fields):
+            became = {item.value.proposal: Ref(item.ref) for item in (await self._items.read()).entries}
+        landed: dict[Ref, Ref | None] = {}
+        for ref, field in zip(refs, fields, strict=True):
+            self._check_decision(ref, field, "accepted")
+            # Of an item that a compaction has folded, what it was folded under is in the history of its decision's version.
+            landed[ref] = became.get(ref, Ref(f"{self.name}@{field.version}.0")) if field.version else None
+        return landed
 
-    def _result(self, ref: Ref, field: Reading[Decision[T] | None]) -> Ref | None:
-        if field.version == 0:
-            return None
-        if field.value is not None and field.value.outcome == "accepted":
-            return Ref(f"{self.name}@{field.version}.0")  # the item came in the same entry, alone
-        raise self._decided(ref, field)
-
-    def _decided(self, ref: Ref, field: Reading[Decision[T] | None]) -> Conflict:
+    def _check_decision(self, ref: Ref, field: Reading[Decision[T] | None], wanted: Outcome) -> None:
+        """Raises `Conflict` (`already_decided`) unless it is pending or was decided just so."""
         outcome = "decided" if field.value is None else field.value.outcome
-        return Conflict(
+        if field.version == 0 or outcome == wanted:
+            return
+        raise Conflict(
             f"{ref} was {outcome} by {field.by}",
             code="already_decided",
             path=self._decisions.name,
@@ -299,10 +306,9 @@ class Channel(Pattern, Generic[T]):
         fields = await _each(self._decisions.read(self._key(ref)) for ref in refs)
         waiting = []
         for ref, field in zip(refs, fields, strict=True):
+            self._check_decision(ref, field, outcome)
             if field.version == 0:
                 waiting.append(ref)
-            elif field.value is None or field.value.outcome != outcome:
-                raise self._decided(ref, field)
         return await self._live(waiting)
 
     async def _moved(self, bases: Iterable[Basis]) -> tuple[Stale, ...]:
@@ -316,26 +322,36 @@ class Channel(Pattern, Generic[T]):
 
     # -- landing ----------------------------------------------------------------------------------------------
 
-    async def _land(self, proposal: Proposal[T], gone: set[str], why: str | None, own: list[int]) -> Ref:
+    async def _land(
+        self, proposal: Proposal[T], gone: set[str], why: str | None, own: list[int], even_if_stale: bool
+    ) -> Ref:
         """One proposal and its decision in one entry. `own`: the versions that this call has landed so far."""
-        expect = await self._decisions.read(self._key(proposal))
-        if (found := self._result(proposal.ref, expect)) is not None:
-            return found
-        bases = await self._guards(proposal, gone, expect.token, own)
+        for attempt in range(1, UPDATE_ATTEMPTS + 1):
+            expect = await self._decisions.read(self._key(proposal))
+            if expect.version and (found := (await self._landed([proposal.ref]))[proposal.ref]) is not None:
+                return found
+            bases = await self._guards(proposal, gone, expect.token, own)
+            try:
+                version = await self._land_on(proposal, [proposal.ref, *bases], why, expect)
+            except StaleRead:
+                if not even_if_stale or attempt == UPDATE_ATTEMPTS:
+                    raise
+                gone = {one.path for one in await self._moved(proposal.derived_from)}
+            except Conflict:
+                if (found := (await self._landed([proposal.ref]))[proposal.ref]) is None:
+                    raise
+                return found
+            else:
+                own.append(version)
+                return Ref(f"{self.name}@{version}.0")
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _land_on(self, proposal: Proposal[T], bases: Any, why: str | None, expect: Reading[Any]) -> int:
         item = {"value": proposal.value, "proposed_by": proposal.by, "proposal": proposal.ref}
-        try:
-            async with self._document.transaction(
-                why=why or proposal.why,
-                derived_from=[proposal.ref, *bases],
-            ) as tx:
-                await self._of(tx, self._items).append(item)
-                await self._write_decision(tx, proposal, "accepted", why, expect)
-        except Conflict:
-            if (found := await self._landed(proposal.ref)) is None:
-                raise
-            return found
-        own.append(tx.version)
-        return Ref(f"{self.name}@{tx.version}.0")
+        async with self._document.transaction(why=why or proposal.why, derived_from=bases) as tx:
+            await self._of(tx, self._items).append(item)
+            await self._write_decision(tx, proposal, "accepted", why, expect)
+        return tx.version
 
     async def _guards(self, proposal: Proposal[T], gone: set[str], now: Token, own: list[int]) -> list[Basis]:
         """What must still be as it was when it lands: the readings of the proposal that have not moved on, by tokens of the
@@ -361,8 +377,11 @@ class Channel(Pattern, Generic[T]):
 
     async def _decide(self, proposal: Proposal[T], outcome: Outcome, reason: str | None) -> None:
         expect = await self._decisions.read(self._key(proposal))
-        async with self._document.transaction(why=reason) as tx:
-            await self._write_decision(tx, proposal, outcome, reason, expect)
+        try:
+            async with self._document.transaction(why=reason) as tx:
+                await self._write_decision(tx, proposal, outcome, reason, expect)
+        except Conflict:  # another supervisor was faster, perhaps with the same decision
+            self._check_decision(proposal.ref, await self._decisions.read(self._key(proposal)), outcome)
 
     async def _write_decision(
         self, tx: Document, proposal: Proposal[T], outcome: Outcome, reason: str | None, expect: Reading[Any]
@@ -423,13 +442,15 @@ def _stale_read(
 async def _each(questions: Iterable[Any], together: int = ASKED_AT_ONCE) -> list[Any]:
     """Their answers in order, a bounded number at a time; raises the first error when all of its time have ended."""
     waiting, answers = list(questions), []
-    while waiting:
-        some, waiting = waiting[:together], waiting[together:]
-        found = await asyncio.gather(*some, return_exceptions=True)
-        failed = next((one for one in found if isinstance(one, BaseException)), None)
-        if failed is not None:
-            for one in waiting:
-                one.close()
-            raise failed
-        answers += found
+    try:
+        while waiting:
+            some, waiting = waiting[:together], waiting[together:]
+            found = await asyncio.gather(*some, return_exceptions=True)
+            failed = next((one for one in found if isinstance(one, BaseException)), None)
+            if failed is not None:
+                raise failed
+            answers += found
+    finally:
+        for one in waiting:  # also when the caller was cancelled
+            one.close()
     return answers

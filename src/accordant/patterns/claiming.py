@@ -19,7 +19,7 @@ from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, NoA
 from accordant.types.pattern_limits import CLAIM_RENEWALS
 from accordant.types.readings import Claim, Held, Reading, Readings
 
-__all__ = ["Claimed", "Orphan", "claim_next", "claimed", "is_open", "orphans", "priority_of", "why_gone"]
+__all__ = ["Claimed", "Orphan", "claim_next", "claimed", "is_open", "let_go", "orphans", "priority_of", "take", "why_gone"]
 
 T = TypeVar("T")
 
@@ -78,6 +78,32 @@ class Claimed(Generic[T]):
         return self._reading
 
 
+async def take(tasks: GuardedMap[T], key: str, ttl: float, *, why: str | None = None) -> Claim[T]:
+    """Claim a key, or, cut off while it is asked for, not: what is claimed all the same by then is let go at once, so that
+    nobody has to wait for its deadline."""
+    claiming = asyncio.ensure_future(tasks.claim(key, ttl, why=why))
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        with suppress(AccordantError):
+            await tasks.release(await claiming)
+        raise
+
+
+async def let_go(tasks: GuardedMap[T], claim: Claim[T]) -> None:
+    """Release it, also when the caller is cut off meanwhile. A claim that is lost by then, or that nobody can be told of, runs
+    out by itself, and its writes are judged."""
+    releasing = asyncio.ensure_future(tasks.release(claim))
+    try:
+        await asyncio.shield(releasing)
+    except AccordantError:
+        return
+    except asyncio.CancelledError:
+        with suppress(AccordantError):
+            await releasing
+        raise
+
+
 @asynccontextmanager
 async def claimed(
     tasks: GuardedMap[T],
@@ -94,7 +120,7 @@ async def claimed(
     `Conflict` (`claimed`) while another holds the key.
     """
     begun = clock()
-    claim = await tasks.claim(key, ttl, why=why) if isinstance(key, str) else await tasks.renew(key, ttl, why=why)
+    claim = await take(tasks, key, ttl, why=why) if isinstance(key, str) else await tasks.renew(key, ttl, why=why)
     held, worker = Claimed(tasks, claim), asyncio.current_task()
     assert worker is not None
     cancelled_before = worker.cancelling()
@@ -108,7 +134,7 @@ async def claimed(
     finally:
         keeper.cancel()
         if not held.is_lost:
-            await _release(tasks, held)
+            await let_go(tasks, replace(held.claim, token=held.reading.token))
     if held.is_lost:  # as the block ended: its cancellation is still on its way to us
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
@@ -142,13 +168,6 @@ async def _keep(
             break
     held.is_lost = True
     worker.cancel("the claim was lost")
-
-
-async def _release(tasks: GuardedMap[T], held: Claimed[T]) -> None:
-    """Whoever takes it next need not wait for the deadline. A claim that is gone by then is no harm: its writes have been
-    judged."""
-    with suppress(Fenced, NoAuthority):
-        await tasks.release(replace(held.claim, token=held.reading.token))
 
 
 def _lost(held: Claimed[Any]) -> Fenced:

@@ -7,7 +7,7 @@ they were, of which document and version, and who looked at them; the target's g
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -28,6 +28,7 @@ from accordant.types.regions import Kind, RegionSpec, Rules
 __all__ = ["Origin", "Promoted", "PromotedItem", "PromotedSettings", "Promotion", "check_scope", "promote", "promoted"]
 
 T = TypeVar("T")
+_KINDS = (Kind.LOG, Kind.GUARDED, Kind.GUARDED_MAP)
 _WIDTH = {"task": 0, "role": 1, "shared": 2}
 
 
@@ -190,11 +191,11 @@ async def promote(
     region = to if isinstance(to, Region) else to.regions[0]
     mark = f"promoted from {origin.link} ({origin.incarnation})"
     reason = f"{mark}, by {origin.author}, reviewed by {reviewed_by or 'nobody'}" + (f": {why}" if why else "")
+    if isinstance(to, Log):
+        return await _into_log(to, value, origin, reviewed_by, reason, mark)
     found = await _promoted_before(region, mark)
     if found is not None:
         return Promotion(found, there, origin, reviewed_by, duplicate=True)
-    if isinstance(to, Log):
-        return await _into_log(to, value, origin, reviewed_by, reason, mark)
     return await _contributed(to, value, origin, reviewed_by, reason)
 
 
@@ -240,7 +241,7 @@ async def _item(source: Document, ref: Ref) -> tuple[Any, Origin, set[str]]:
     """The item as JSON, where it is from, and whose it is."""
     spec = source.schema.region(ref.region)
     kind = Kind.LOG if spec is None else spec.kind
-    if kind not in (Kind.LOG, Kind.GUARDED, Kind.GUARDED_MAP):
+    if kind not in _KINDS:
         raise Invalid(f"{ref} is no item of a log and no guarded value", code="not_an_item", path=ref.path)
     region: Any = source.region_of(kind, ref.region)
     reading = await (region.read() if ref.key is None else region.read(ref.key))
@@ -248,7 +249,8 @@ async def _item(source: Document, ref: Ref) -> tuple[Any, Origin, set[str]]:
         found = next((item for item in reading.entries if item.ref == ref), None)
         value, by, status = (None, "", "") if found is None else (found.value, found.by, found.status)
     else:
-        found = reading if reading.version == ref.version and reading.value is not None else None
+        is_there = 0 < reading.version == ref.version and reading.value is not None
+        found = reading if is_there else None  # a default that nobody has written is nobody's to promote
         value, by, status = reading.value, str(reading.by), reading.status
     if found is None:
         raise Invalid(f"there is no {ref} in {source.key}", code="unknown_ref", path=ref.path)
@@ -270,8 +272,10 @@ async def _item(source: Document, ref: Ref) -> tuple[Any, Origin, set[str]]:
 
 
 async def _status(source: Document, ref: Ref, readings: dict[str, LogReading[Any]]) -> str:
-    """What became of it: also `gone`, when it is not there any more."""
+    """What became of it: also `gone`, when it is not there any more, or never was: who writes an item may say anything of it."""
     spec = source.schema.region(ref.region)
+    if (spec is None and not source.schema.is_open) or (spec is not None and spec.kind not in _KINDS):
+        return "gone"
     if spec is not None and spec.kind.is_guarded:
         region: Any = source.region_of(spec.kind, ref.region)
         reading = await (region.read() if ref.key is None else region.read(ref.key))
@@ -298,14 +302,15 @@ async def _into_promoted(
     to: Promoted[Any], value: Any, origin: Origin, reviewed_by: str | None, why: str | None
 ) -> Promotion:
     there, log = to.document.key, to.log
-    item = {"value": value, "origin": origin.model_dump(), "reviewed_by": reviewed_by}
+    item = log.spec.load({"value": value, "origin": origin.model_dump(), "reviewed_by": reviewed_by})
     for attempt in range(1, UPDATE_ATTEMPTS + 1):
         reading = await log.read()
-        found = next((one for one in reading.entries if one.value.origin == origin), None)
+        same = (one for one in reading.entries if (one.value.origin, one.value.value) == (origin, item.value))
+        found = next(same, None)  # the same origin with another value is what somebody says of it, not a copy
         if found is not None:
             return Promotion(Ref(found.ref), there, origin, found.value.reviewed_by, duplicate=True)
         try:
-            ref = await log.append(log.spec.load(item), why=why, expect=reading)
+            ref = await log.append(item, why=why, expect=reading)
         except Conflict:  # somebody else wrote here: perhaps this very item
             if attempt == UPDATE_ATTEMPTS:
                 raise
@@ -317,13 +322,14 @@ async def _into_promoted(
 async def _into_log(
     log: Log[Any], value: Any, origin: Origin, reviewed_by: str | None, reason: str, mark: str
 ) -> Promotion:
+    item = log.spec.load(value)
     for attempt in range(1, UPDATE_ATTEMPTS + 1):
         reading = await log.read()
-        found = await _promoted_before(log, mark)
+        found = await _promoted_before(log, mark, {one.ref for one in reading.entries if one.value != item})
         if found is not None:
             return Promotion(found, log.document, origin, reviewed_by, duplicate=True)
         try:
-            ref = await log.append(log.spec.load(value), why=reason, expect=reading)
+            ref = await log.append(item, why=reason, expect=reading)
         except Conflict:
             if attempt == UPDATE_ATTEMPTS:
                 raise
@@ -346,14 +352,15 @@ async def _contributed(to: Any, value: Any, origin: Origin, reviewed_by: str | N
     return Promotion(Ref(verdict.ref), to.document.key, origin, reviewed_by)
 
 
-async def _promoted_before(region: Region, mark: str) -> Ref | None:
-    """The item that the target's history names as made from this origin."""
+async def _promoted_before(region: Region, mark: str, others: Collection[str] = ()) -> Ref | None:
+    """The item that the target's history names as made from this origin, none of these others: anybody can write a reason."""
     before = None
     while True:
         page = await region.history(kind="write", before=before, limit=PROMOTIONS_PAGE)
         for entry in page:
-            if entry.why is not None and entry.why.startswith(f"{mark},"):
-                return Ref(f"{region.name}@{entry.offset}.0")
+            ref = Ref(f"{region.name}@{entry.offset}.0")
+            if entry.why is not None and entry.why.startswith(f"{mark},") and ref not in others:
+                return ref
         if len(page) < PROMOTIONS_PAGE:
             return None
         before = page[-1].offset
