@@ -17,7 +17,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from accordant.document.document import Document
 from accordant.document.events import Events
@@ -26,10 +26,13 @@ from accordant.document.pattern import Pattern
 from accordant.document.presence import Presence
 from accordant.document.regions import Region
 from accordant.document.snapshot import Snapshot
-from accordant.types.errors import NoAuthority
+from accordant.types.errors import Invalid, NoAuthority
 from accordant.types.events import Event
 
-__all__ = ["Engine", "connect"]
+if TYPE_CHECKING:
+    from accordant.patterns.promotion import Promotion
+
+__all__ = ["Engine", "connect", "promote"]
 
 
 class _Blocking:
@@ -108,7 +111,7 @@ def _blocking(value: Any, thread: LoopThread) -> Any:
         return value
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        result = value(*args, **kwargs)
+        result = value(*map(_bare, args), **{name: _bare(one) for name, one in kwargs.items()})
         if inspect.iscoroutine(result):
             result = thread.run(result)
         elif inspect.isasyncgen(result):
@@ -120,6 +123,11 @@ def _blocking(value: Any, thread: LoopThread) -> Any:
         return _blocking(result, thread) if isinstance(result, Document | Region | Snapshot) else result
 
     return call
+
+
+def _bare(value: Any) -> Any:
+    """An argument that is a blocking face, as what is behind it."""
+    return value._target if isinstance(value, _Blocking) else value
 
 
 @contextmanager
@@ -279,3 +287,14 @@ class connect(_Opened):
         document = self._enter()
         assert self._thread is not None
         return _Blocking(document, self._thread)
+
+
+def promote(source: Any, ref: Any, *, to: Any, **options: Any) -> Promotion:
+    """`accordant.promote`, blocking: from one document of a blocking engine into another of it. Raises `Invalid` (`other_loop`)
+    for handles that do not share an engine."""
+    from accordant.patterns.promotion import promote as promoted
+
+    if source._thread is not to._thread:
+        raise Invalid("the two handles have no loop in common", code="other_loop", hint="open both from one Engine")
+    made: Promotion = _blocking(promoted, source._thread)(source, ref, to=to, **options)
+    return made

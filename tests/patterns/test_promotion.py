@@ -25,6 +25,7 @@ from accordant import (
     Promoted,
     SchemaError,
     Text,
+    blocking,
     channel,
     connect,
     corpus,
@@ -408,3 +409,19 @@ def test_a_default_is_nobody_s_to_promote() -> None:
             assert refused.value.code == "unknown_ref"
 
     asyncio.run(main())
+
+
+def test_promotion_blocks() -> None:
+    """`accordant.blocking` has it too, between handles of one engine; other handles are told so."""
+    with blocking.Engine() as engine, blocking.Engine() as other:
+        task = engine.open(Brief, TASK, "brief", agent="web")
+        shelf = engine.open(Shelf, ROLE, "shelf", agent="curator")
+        made = blocking.promote(task, task.findings.append(GOOD), to=shelf.lessons, reviewed_by="ann")
+        assert [item.ref for item in shelf.lessons.read()] == [made.ref]
+        assert shelf.lessons.withdrawn(task) == []
+        task.retract(made.origin.ref)
+        assert [item.ref for item in shelf.lessons.withdrawn(task)] == [made.ref]
+        elsewhere = other.open(Shelf, ROLE, "shelf", agent="curator")
+        with pytest.raises(Invalid) as refused:
+            blocking.promote(task, task.findings.append(GOOD), to=elsewhere.lessons, reviewed_by="ann")
+        assert refused.value.code == "other_loop"

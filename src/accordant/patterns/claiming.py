@@ -19,7 +19,18 @@ from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, NoA
 from accordant.types.pattern_limits import CLAIM_RENEWALS
 from accordant.types.readings import Claim, Held, Reading, Readings
 
-__all__ = ["Claimed", "Orphan", "claim_next", "claimed", "is_open", "let_go", "orphans", "priority_of", "take", "why_gone"]
+__all__ = [
+    "Claimed",
+    "Orphan",
+    "claim_next",
+    "claimed",
+    "is_open",
+    "let_go",
+    "orphans",
+    "priority_of",
+    "take",
+    "why_gone",
+]
 
 T = TypeVar("T")
 
