@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_a_document_is_explained(store: Path) -> None:
     )
     assert rows["cursors"]["lww"] == "cursor positions, cosmetic"
     assert "same handle" in found["read_your_writes"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", ["explain", "doctor"])
+def test_a_terminal_shows_names_and_promises_whole(
+    monkeypatch: pytest.MonkeyPatch, store: Path, command: str, width: int
+) -> None:
+    """In 80 columns too no line is wider, and neither a region's name nor "compare-and-swap" is broken."""
+    module = import_module(f"accordant.cli.{command}")
+    monkeypatch.setattr(module, "wants_json", lambda as_json: as_json)
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = run(command, store).output.splitlines()
+    assert max(map(len, lines)) <= width
+    for region in ("account", "findings", "draft", "open_questions", "citations", "cursors"):
+        assert any(line.split()[:1] == [region] for line in lines), region
+    assert any("compare-and-swap" in line for line in lines)
 
 
 def test_what_cannot_be_explained(tmp_path: Path) -> None:

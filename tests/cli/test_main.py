@@ -6,11 +6,13 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from accordant import Document, Engine, Namespace, __version__
-from accordant.cli.main import COMMANDS, EXTRAS
+from accordant.cli.main import COMMANDS, EXTRAS, app
 from accordant.cli.output import exit_code, plain
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, NoAuthority, StaleRead, StoreError
 from audited_store import KEY, TASK, Brief, answer, run, written
@@ -25,6 +27,11 @@ for name in ("websockets", "starlette", "uvicorn"):
 from accordant.cli.main import app
 app(sys.argv[1:])
 """
+
+
+def app_command(name: str) -> Any:
+    """The command as it is shown."""
+    return typer.main.get_command(app).get_command(None, name)  # type: ignore[attr-defined]
 
 
 def program(*words: str | Path, code: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -47,6 +54,14 @@ def test_every_command_has_help_with_examples(name: str) -> None:
     assert result.exit_code == 0
     assert "Examples:" in result.stdout
     assert f"accordant {name} " in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_broken_by_the_terminal_alone(name: str) -> None:
+    """Each paragraph of a help text is one line, whatever the width of the source."""
+    text = app_command(name).help
+    assert text
+    assert "\n" not in text.replace("\n\n", "")
 
 
 def test_the_version_is_told() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,8 +46,9 @@ def _verdict(report: CoherenceReport) -> Text:
 
 
 def _table(title: str, findings: Sequence[Contradiction]) -> Table:
-    table = Table(title=title, title_justify="left", show_lines=True, expand=False)
-    for name in ("kind", "one side", "other side", "why"):
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, leading=1)
+    table.add_column("kind", no_wrap=True)
+    for name in ("one side", "other side", "why"):
         table.add_column(name, overflow="fold")
     for finding in findings:
         table.add_row(Text(finding.kind), _side(finding.a), _side(finding.b), _why(finding))

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from accordant.cli.doctor_store import Occupancy, occupancy
 from accordant.cli.doctor_work import DELETABLE, NewDenials, Work, simpler_patterns, work_of
-from accordant.cli.output import AsJson, console, plain, print_json, wants_json
+from accordant.cli.output import AsJson, add_names, console, plain, print_json, wants_json
 from accordant.cli.source import DocumentName, StoreFile, choose, latest_entries, reading
 from accordant.engine.stores.contract import AuditQuery
 from accordant.types.entries import Auth, Entry, EntryKind
@@ -286,8 +286,10 @@ def _shown(diagnosis: Diagnosis) -> Group:
     if diagnosis.work is not None:
         parts.append(diagnosis.work.shown())
     if diagnosis.hints:
-        parts.append(Text("What to change", style="bold"))
-        parts += [Text("  • ") + plain(hint) for hint in diagnosis.hints]
+        hints = Table.grid(padding=(0, 1, 0, 0))
+        for hint in diagnosis.hints:
+            hints.add_row(Text("  •"), plain(hint))
+        parts += [Text("\nWhat to change", style="bold"), hints]
     return Group(*parts)
 
 
@@ -314,7 +316,7 @@ def _answer(diagnosis: Diagnosis) -> Text:
 
 def _table(regions: Sequence[RegionDiagnosis]) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    shown.add_column("region", overflow="fold")
+    add_names(shown, "region", (region.name for region in regions))
     shown.add_column("kind", no_wrap=True)
     shown.add_column("doctrine", no_wrap=True)
     shown.add_column("checked?", no_wrap=True)

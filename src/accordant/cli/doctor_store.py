@@ -73,7 +73,7 @@ class Occupancy:
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_row(*map(size, counts))
-        lines: list[Any] = [Text("In the store", style="bold"), table]
+        lines: list[Any] = [Text("\nIn the store", style="bold"), table]
         if self.entries_a_day is not None and self.bytes_a_day is not None:
             lines.append(Text(f"  grows by {self.entries_a_day:,.0f} entries and {size(int(self.bytes_a_day))} a day"))
         if self.freed.entries:

@@ -157,7 +157,7 @@ class Work:
             for one in self.hot[:HOT_SHOWN_MAX]:
                 table.add_row(plain(one.path, "bold"), f"{one.landed:,}", f"{one.lost:,}", f"{one.useful:.0%}")
             share = f"  {self.useful:.0%} of the commits landed" if self.useful is not None else ""
-            lines += [Text("Hot fields", style="bold").append(share, style="not bold dim"), table]
+            lines += [Text("\nHot fields", style="bold").append(share, style="not bold dim"), table]
         epochs = "1 authority" if self.authorities == 1 else f"{self.authorities} authorities"
         whole = "no entry" if self.chain.whole_from is None else f"whole back to version {self.chain.whole_from:,}"
         chain = f"BROKEN at version {self.chain.broken:,}" if self.chain.broken is not None else whole

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from accordant.cli.output import AsJson, console, plain, print_json, wants_json
+from accordant.cli.output import AsJson, add_names, console, plain, print_json, wants_json
 from accordant.cli.source import DocumentName, StoreFile, choose, reading
 from accordant.document.consistency import consistency
 from accordant.engine.host.access import access_to
@@ -37,9 +37,18 @@ def explain(store: StoreFile, document: DocumentName = None, as_json: AsJson = F
     if wants_json(as_json):
         print_json(found)
         return
-    shown = Table(title=plain(found["document"]), box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    for column in ("region", "kind", "concurrent writes", "a reader sees", "who writes"):
-        shown.add_column(column, overflow="fold")
+    shown = Table(
+        title=plain(found["document"]),
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        expand=True,
+        title_justify="left",
+    )
+    add_names(shown, "region", (region["region"] for region in found["regions"]))
+    shown.add_column("kind", no_wrap=True)
+    for column, share in (("concurrent writes", 4), ("a reader sees", 3), ("who writes", 3)):
+        shown.add_column(column, overflow="fold", ratio=share)
     for region in found["regions"]:
         style = "yellow" if region["kind"] == Kind.MAP.value else ""
         writes = region["concurrent_writes"] + (f" ({region['lww']})" if region["lww"] else "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import os
 import sys
 import traceback
@@ -102,7 +103,13 @@ def _told(act: Callable[..., None], debug: bool) -> Callable[..., None]:
                 traceback.print_exc()
             raise typer.Exit(_tell(error)) from None
 
+    run.__doc__ = _paragraphs(act.__doc__ or "")
     return run
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring whose paragraphs are one line each: they are broken where the reader's terminal ends."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
 
 
 def _tell(error: Exception) -> int:

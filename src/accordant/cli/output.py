@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from accordant.types.errors import AccordantError, Conflict, Denied, Fenced, Invalid, NoAuthority, StaleRead, StoreError
@@ -23,6 +25,7 @@ __all__ = [
     "AsJson",
     "Exit",
     "MissingExtra",
+    "add_names",
     "console",
     "exit_code",
     "moment",
@@ -90,6 +93,16 @@ def print_json(value: Any) -> None:
 def console(*, stderr: bool = False) -> Console:
     """A terminal to write on. Nothing is highlighted by guessing, and no emoji codes are read out of anybody's text."""
     return Console(stderr=stderr, highlight=False, emoji=False)
+
+
+NAME_COLUMNS = 20
+"""A name of up to so many characters stays on one line of a table; longer ones fold, so that 80 columns hold the rest."""
+
+
+def add_names(table: Table, heading: str, names: Iterable[str]) -> None:
+    """A column of names, which are not broken unless they are long."""
+    is_short = max(map(len, names), default=0) <= NAME_COLUMNS
+    table.add_column(heading, no_wrap=is_short, overflow="fold")
 
 
 def plain(value: Any, style: str = "") -> Text:

@@ -30,8 +30,7 @@ DocumentName = Annotated[
     str | None,
     typer.Argument(
         metavar="DOCUMENT",
-        help="<namespace>/<document>, such as acme/task/q3/brief; brief will do where one alone has that name, and nothing "
-        "where there is one document.",
+        help="Such as acme/task/q3/brief, or brief where only one is called so. May be left out when there is one.",
     ),
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
@@ -41,15 +41,16 @@ class Brief(Document):
 
 @dataclass(slots=True)
 class Crew:
-    """The engine and everybody's handle."""
+    """The engine and everybody's handle on the brief; `others`: handles on further documents, by document and name."""
 
     engine: Engine
-    handles: dict[str, Brief]
+    handles: dict[str, Brief] = field(default_factory=dict)
+    others: dict[tuple[str, str], Document] = field(default_factory=dict)
 
     @classmethod
     async def gather(cls, engine: Engine) -> Crew:
         """All four agents open the brief, and the account is there."""
-        crew = cls(engine, {})
+        crew = cls(engine)
         for name in ("triage", "enrichment", "docs", "web"):
             await crew.join(name)
         account = crew["triage"].account

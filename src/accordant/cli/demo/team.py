@@ -27,5 +27,9 @@ class Team(Document):
 
 
 async def member(crew: Crew, name: str, *roles: str) -> Team:
-    """The team's document, opened under this name."""
-    return await crew.engine.open(Team, NAMESPACE, "team", agent=name, roles=roles)
+    """The team's document under this name, opened once."""
+    found = crew.others.get(("team", name))
+    if not isinstance(found, Team):
+        found = await crew.engine.open(Team, NAMESPACE, "team", agent=name, roles=roles)
+        crew.others["team", name] = found
+    return found
