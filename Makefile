@@ -13,7 +13,7 @@ help:  ## what there is
 
 setup: $(VENV)/.dev $(VENV)/.minilm tests/node/node_modules/.installed $(VENV)/.chromium  ## the environment, the package, the foreign Yjs peers, a browser
 
-demo: $(VENV)/.run  ## two agents and one document, in the terminal
+demo: $(VENV)/.run  ## the whole story in the terminal, under two minutes
 	$(BIN)/accordant demo
 
 test: setup  ## every test; warnings are errors

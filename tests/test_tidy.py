@@ -245,6 +245,33 @@ def test_measurements_name_scripts_that_exist() -> None:
     expect_none(missing, "no such script")
 
 
+PROOF = re.compile(r"`(tests/[\w./]+)`")
+
+
+def has_tests(place: str) -> bool:
+    """Whether this file, or one of this folder, holds a test."""
+    path = ROOT / place
+    found = sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+    return any(
+        one.is_file() and re.search(r"^(async )?def test_", one.read_text("utf-8"), re.MULTILINE) for one in found
+    )
+
+
+def test_guarantees_name_tests_that_exist() -> None:
+    """Whatever README.md guarantees or detects names its tests, and every test that a document names is there."""
+    missing = {
+        f"{shown(path)}: {place}"
+        for path in documents()
+        for place in PROOF.findall(path.read_text(encoding="utf-8"))
+        if not has_tests(place)
+    }
+    expect_none(missing, "holds no test")
+    rows = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("| guaranteed |")]
+    rows += [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("| detected")]
+    assert len(rows) > 20
+    expect_none((row for row in rows if not PROOF.search(row)), "names no test")
+
+
 def test_the_change_log_knows_this_version() -> None:
     """CHANGELOG.md has a section for the version in pyproject.toml, and the package reports that version."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]

@@ -45,7 +45,7 @@ GUARANTEES = {
     "what one agent finds decides who is next; who has nothing to do is not fired",
     "the runaway is named, and nobody else",
     "a paraphrase is merged into its entry",
-    "a contradiction is never merged, however near it is",
+    "what differs in a figure is never merged, however near it is",
 }
 NAMES = [scene.name for scene in SCENES]
 
@@ -183,7 +183,7 @@ def test_a_store_that_is_kept_can_be_looked_at(tmp_path: Path) -> None:
             "a handoff that was derived from an old plan is not accepted unseen",
         ),
         (RunawayDetector, "observe", lambda *_: None, "agents that only wake each other are stopped"),
-        (neighbourhood, "why_apart", lambda *_: None, "a contradiction is never merged, however near it is"),
+        (neighbourhood, "why_apart", lambda *_: None, "what differs in a figure is never merged, however near it is"),
     ],
 )
 def test_a_broken_guarantee_ends_the_demo(

@@ -25,7 +25,7 @@ async def play(stage: Stage, crew: Crew) -> None:
     stage.holds((same.status, same.ref) == ("merged", first.ref), "a paraphrase is merged into its entry")
     await stage.step("docs", f"contributes: {PARAPHRASE}", "merged", "green")
     other = await triage.knowledge.contribute(OTHER, why="ticket 118")
-    stage.holds(other.status == "accepted", "a contradiction is never merged, however near it is")
+    stage.holds(other.status == "accepted", "what differs in a figure is never merged, however near it is")
     stage.holds([link.ref for link in other.links] == [first.ref], "it is linked to what it contradicts")
     await stage.step("triage", f"contributes: {OTHER}", f"an entry of its own, linked: {other.links[0].why}", "bold")
     talk = await web.knowledge.contribute(NARRATION)
