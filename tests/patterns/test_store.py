@@ -286,6 +286,10 @@ def test_typed_values() -> None:
             assert item.created_at == 1_000_500 < item.updated_at
             with pytest.raises(Invalid):
                 await facts.put(("f",), "b", {"txt": 1})  # type: ignore[arg-type]
+            await Store(facts.document, "facts").put(("f",), "alien", {"txt": 1})
+            assert [one.key for one in await facts.search()] == ["a"]
+            with pytest.raises(Invalid):
+                await facts.get(("f",), "alien")
             kept = await facts.update(("f",), "a", lambda old: Fact(text=old.text, weight=2.0))
             assert (kept.created_at, kept.value.weight) == (1_000_500, 2.0)
 
@@ -318,7 +322,10 @@ def test_what_no_store_has_written_is_no_item() -> None:
             region = hive.memory.region
             for key in ("plain", '["a", "b"]', '["a"]', '{"a":1}', "[1,2]", '["\\u0061","b"]'):
                 await region.commit(key, {"value": 1, "created": 1}, expect=await region.read(key))
-            for key, value in (("x", 3), ("y", {"value": 1}), ("z", {"value": 1, "created": 1, "index": 3})):
+            odd: list[Any] = [3, {"value": 1}]
+            odd += [{"value": 1, "created": 1, "index": index} for index in (3, True, [1], [["a"]], [{"x": 1}])]
+            odd += [{"value": 1, "created": created} for created in (-1, -(10**15), 2**53 - 1, 1.5, True, "1", None)]
+            for key, value in zip("xyzabcdefghijk", odd, strict=True):
                 await region.commit(f'["odd","{key}"]', value, expect=await region.read(f'["odd","{key}"]'))
                 with pytest.raises(Invalid) as refused:
                     await hive.memory.get(("odd",), key)
@@ -327,6 +334,8 @@ def test_what_no_store_has_written_is_no_item() -> None:
                     await hive.memory.update(("odd",), key, lambda old: old)
             await hive.memory.put(("b",), "real", 1)
             assert [one.key for one in await hive.memory.search()] == ["real"]
+            assert [one.key for one in await hive.memory.search(query="1")] == ["real"]
+            assert await hive.memory.list_namespaces() == [("b",)]
             await hive.memory.put(("odd",), "x", 4, overwrite=True)
             assert (await hive.memory.read(("odd",), "x")).value == 4
 
@@ -410,7 +419,16 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
                 await memory.put(USERS, "a", 1, expect=item.reading)  # type: ignore[arg-type]
             with pytest.raises(Invalid):
                 await memory.put(USERS, "a", 2, expect=item, index=["a[b]"])
-            for page in ({"limit": -1}, {"offset": -1}):
+            with pytest.raises(Invalid):
+                await memory.search(query=3)  # type: ignore[arg-type]
+            pages: list[dict[str, Any]] = [
+                {"limit": -1},
+                {"offset": -1},
+                {"limit": None},
+                {"limit": "3"},
+                {"offset": 1.5},
+            ]
+            for page in pages:
                 with pytest.raises(Invalid):
                     await memory.search(**page)
                 with pytest.raises(Invalid):

@@ -19,7 +19,7 @@ from accordant.adapters.read_set import Read
 from accordant.adapters.store_home import Home
 from accordant.document.events import Translated
 from accordant.patterns.store import Delete, Put, Store
-from accordant.patterns.store_items import Absent, ItemChanged, Labels, Pattern, encoded, labels_of, matches
+from accordant.patterns.store_items import Absent, ItemChanged, Labels, Pattern, check_page, encoded, labels_of, matches
 from accordant.patterns.store_items import Item as Held
 from accordant.types.errors import Conflict, Invalid
 from accordant.types.limits import WRITES_PER_COMMIT_MAX
@@ -148,8 +148,7 @@ class Operations:
         return shown
 
     async def _namespaces(self, op: ListNamespacesOp) -> Result:
-        if min(op.limit, op.offset) < 0 or (op.max_depth is not None and op.max_depth < 1):
-            raise Invalid("limit= and offset= are numbers from 0, max_depth= from 1", code="bad_page")
+        check_page(op.limit, op.offset, op.max_depth)
         wanted: dict[str, list[Pattern]] = {"prefix": [], "suffix": []}
         for condition in op.match_conditions or ():
             if condition.match_type not in wanted:

@@ -26,6 +26,7 @@ from accordant.patterns.store_items import (
     Item,
     ItemChanged,
     Labels,
+    check_page,
     decoded,
     encoded,
     has_prefix,
@@ -259,10 +260,13 @@ class Store(Pattern, Generic[T]):
         before the call is seen, and compared as it is now. Raises `Invalid` (`bad_filter`, `bad_page`, `bad_vectors`, ...).
         """
         labels = labels_of(prefix, at_least=0)
-        if min(limit, offset) < 0:
-            raise Invalid("limit= and offset= are numbers from 0", code="bad_page")
+        check_page(limit, offset)
+        if query is not None and not isinstance(query, str):
+            raise Invalid(f"query= is a text, not {type(query).__name__}", code="bad_query")
         index = await self._refreshed()
         names: Iterable[tuple[Labels, str]] = index.under(labels)
+        if self._item_type is not None:  # what a face of another type wrote is no item of this one
+            names = (name for name in names if self._is_typed(index.value(name)["value"]))
         if filter is not None:
             names = (name for name in names if passes(index.value(name)["value"], filter))
         if not query:
@@ -292,8 +296,7 @@ class Store(Pattern, Generic[T]):
         """The namespaces that hold an item, in order; cut to `max_depth` labels, without repeats. None in `prefix` or `suffix`
         stands for any label."""
         wanted = pattern_of(prefix), pattern_of(suffix)
-        if min(limit, offset) < 0 or (max_depth is not None and max_depth < 1):
-            raise Invalid("limit= and offset= are numbers from 0, max_depth= from 1", code="bad_page")
+        check_page(limit, offset, max_depth)
         index = await self._refreshed()
         found = dict.fromkeys(labels[:max_depth] for labels in index.spaces(*wanted))
         return list(found)[offset : offset + limit]
@@ -394,6 +397,13 @@ class Store(Pattern, Generic[T]):
             raise Invalid(f"{path} is no item of a store", code="not_an_item", path=path, hint=hint)
         return self._values.load(data["value"])
 
+    def _is_typed(self, value: Any) -> bool:
+        try:
+            self._values.load(value)
+        except Invalid:
+            return False
+        return True
+
     def _dumped(self, value: Any, index: Index) -> dict[str, Any]:
         data = {"value": self._values.dump(value)}
         if index is None:
@@ -405,7 +415,7 @@ class Store(Pattern, Generic[T]):
     def _dated(self, data: dict[str, Any], old: Any) -> dict[str, Any]:
         """With the time of its creation: what it replaces has it, or it is now."""
         is_new = not is_envelope(old)
-        return data | {"created": int(self.settings.clock() * 1000) if is_new else old["created"]}
+        return data | {"created": max(0, int(self.settings.clock() * 1000)) if is_new else old["created"]}
 
     def _fields(self, index: Index) -> Sequence[str]:
         if index is None:

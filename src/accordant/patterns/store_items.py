@@ -23,6 +23,7 @@ __all__ = [
     "ItemChanged",
     "Labels",
     "Pattern",
+    "check_page",
     "decoded",
     "encoded",
     "has_prefix",
@@ -88,6 +89,8 @@ class ItemChanged(Event):
     key: str
 
 
+_TIME_MAX = 253_402_300_799_999
+"""The last millisecond that a calendar has: of the year 9999."""
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -113,6 +116,13 @@ def pattern_of(labels: Iterable[Any]) -> Pattern:
 
 def _bad(namespace: object, hint: str) -> Invalid:
     return Invalid(f"{ascii(namespace)[:80]} is no namespace", code="bad_namespace", hint=hint)
+
+
+def check_page(limit: Any, offset: Any, max_depth: Any = None) -> None:
+    """Raises `Invalid` (`bad_page`) for what is no part of a list."""
+    numbers = (limit, offset, 1 if max_depth is None else max_depth)
+    if not all(isinstance(one, int) for one in numbers) or min(limit, offset, numbers[2] - 1) < 0:
+        raise Invalid("limit= and offset= are whole numbers from 0, max_depth= from 1", code="bad_page")
 
 
 def encoded(namespace: Iterable[Any], key: Any) -> tuple[Labels, str]:
@@ -153,10 +163,10 @@ def matches(labels: Labels, prefix: Pattern, suffix: Pattern) -> bool:
 
 
 def is_envelope(data: Any) -> bool:
-    """Whether a store wrote it: `value`, `created` (milliseconds), perhaps `index`."""
-    return (
-        isinstance(data, dict)
-        and "value" in data
-        and isinstance(data.get("created"), int)
-        and isinstance(data.get("index", False), bool | list)
-    )
+    """Whether a store wrote it: `value`, `created` (milliseconds), perhaps `index`. Anybody who may write the map can write
+    anything else there: it is no item, and disturbs no search."""
+    if not isinstance(data, dict) or "value" not in data:
+        return False
+    created, index = data.get("created"), data.get("index", False)
+    is_time = isinstance(created, int) and not isinstance(created, bool) and 0 <= created <= _TIME_MAX
+    return is_time and (index is False or (isinstance(index, list) and all(isinstance(one, str) for one in index)))
