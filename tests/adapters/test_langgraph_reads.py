@@ -18,6 +18,7 @@ from langgraph.store.memory import InMemoryStore
 from accordant import Conflict, Denied, Document, Engine, Invalid, Namespace, NoAuthority, Store, connect, store
 from accordant.adapters.langgraph import DocStore
 from accordant.adapters.langgraph_operations import StaleWrite
+from accordant.adapters.read_set import _READS
 from served import served
 
 NS = ("accounts",)
@@ -550,5 +551,34 @@ def test_tenants_live_in_documents_of_their_own() -> None:
                     await every.alist_namespaces()
             documents = {str(info.key) for info in await engine.documents()}
             assert documents == {"acme/task/q3/store", "beta/task/q3/store", "system/shared/store"}
+
+    asyncio.run(main())
+
+
+def test_a_long_run_of_calls_that_come_to_nothing_leaves_nothing_behind() -> None:
+    """Cancelled before they start, refused or beaten: no call that has learned nothing keeps a place in the run's memory, and
+    none is "never awaited"."""
+
+    async def main() -> None:
+        with DocStore() as memory:
+            first = await memory.aget_versioned(NS, "x")
+            await memory.aput(NS, "x", {"n": 0})
+            for _ in range(100):
+                for work in (memory.aget(NS, "x"), memory.asearch(NS), memory.aput(NS, "x", {}), memory.abatch([])):
+                    task = asyncio.ensure_future(work)
+                    task.cancel()
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                del task, work
+                with pytest.raises(Conflict):
+                    await memory.aput_if(NS, "x", {"n": 1}, expect=first)
+                with pytest.raises(Conflict):
+                    await asyncio.to_thread(memory.put_if, NS, "x", {"n": 1}, expect=first)
+                with pytest.raises(Invalid):
+                    await memory.aget_versioned((), "x")
+                with pytest.raises(ZeroDivisionError):
+                    await memory.aupdate(NS, "x", lambda _: {"n": 1 // 0})
+            assert len(_READS.get()) < 100  # of 800
+            assert (await memory.aget(NS, "x")).value == {"n": 0}  # type: ignore[union-attr]
 
     asyncio.run(main())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import gc
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accordant.adapters.read_set import begin, known
+from accordant.adapters.read_set import _READS, begin, known
 from accordant.types.pattern_limits import READS_BETWEEN_MAX, READS_KEPT_MAX
 
 
@@ -68,6 +70,42 @@ def test_a_run_remembers_so_much_and_no_more() -> None:
         for n, read in enumerate(waiting):
             read.done({f"waiting{n}": n})
         assert [known(f"waiting{n}") for n in range(len(waiting))] == list(range(len(waiting)))
+
+    contextvars.Context().run(work)
+
+
+def kept() -> int:
+    """How many items this context remembers, and reads that may still learn something."""
+    return sum(1 if one.learned is None else len(one.learned) for one in _READS.get())
+
+
+def test_large_reads_are_bounded_too() -> None:
+    """The bound is on items, however many of them each read brought."""
+
+    def work() -> None:
+        for n in range(READS_BETWEEN_MAX // 2):
+            learn(**{f"n{n}.{m}": m for m in range(1_000)})
+            assert kept() <= 2 * READS_KEPT_MAX + 1_000
+        assert known(f"n{READS_BETWEEN_MAX // 2 - 1}.999") == 999
+
+    contextvars.Context().run(work)
+
+
+def test_a_call_that_never_runs_keeps_no_place() -> None:
+    """Coroutines that are closed, let go or cancelled before their first step will learn nothing, and are forgotten; so is a
+    call that has failed."""
+
+    async def call() -> None:
+        raise AssertionError("it never runs")
+
+    def work() -> None:
+        for _ in range(1_000):
+            begin().of(call()).close()
+            with contextlib.suppress(ValueError), begin():
+                raise ValueError
+        gc.collect()
+        begin()
+        assert len(_READS.get()) <= 2
 
     contextvars.Context().run(work)
 

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from accordant.adapters.langgraph_operations import (
     Call,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DocItem", "DocSearchItem", "DocStore", "StaleWrite"]
 
+T = TypeVar("T")
 _NUMBERS = itertools.count()
 Derive = Callable[[Any], Mapping[str, Any] | Awaitable[Mapping[str, Any]]]
 _PLACE = Namespace.task("langgraph", "store")
@@ -171,7 +172,8 @@ class DocStore(BaseStore):
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """All of them, blocking: reads first, as things were before; then the puts, of several on one item the last. Up to 500
         puts on one document land whole or not at all. Raises `Conflict`, `Denied`, `Invalid`."""
-        read, call = begin(), self._call(ops)
+        call = self._call(ops)
+        read = begin()
         try:
             results: list[Result] = self._home.begin(self._operations.perform(call)).result()
             return results
@@ -180,8 +182,11 @@ class DocStore(BaseStore):
 
     def abatch(self, ops: Iterable[Op]) -> Coroutine[Any, Any, list[Result]]:
         """The same, awaited."""
-        outer = _OUTER.get()
-        return self._abatch(begin() if outer is None else outer, self._call(ops))
+        call, read = self._call(ops), _OUTER.get()
+        if read is not None:
+            return self._abatch(read, call)
+        read = begin()
+        return read.of(self._abatch(read, call))
 
     async def _abatch(self, read: Read, call: Call) -> list[Result]:
         try:
@@ -195,37 +200,37 @@ class DocStore(BaseStore):
 
     def aget(self, namespace: Labels, key: str, **options: Any) -> Coroutine[Any, Any, Item | None]:
         """As `get`, awaited."""
-        return _begun(super().aget(namespace, key, **options))
+        return _begun(super().aget, namespace, key, **options)
 
     def asearch(self, namespace_prefix: Labels, /, **options: Any) -> Coroutine[Any, Any, list[SearchItem]]:
         """As `search`, awaited."""
-        return _begun(super().asearch(namespace_prefix, **options))
+        return _begun(super().asearch, namespace_prefix, **options)
 
     def aput(
         self, namespace: Labels, key: str, value: Mapping[str, Any], index: Any = None, **options: Any
     ) -> Coroutine[Any, Any, None]:
         """As `put`, awaited."""
-        return _begun(super().aput(namespace, key, value, index, **options))
+        return _begun(super().aput, namespace, key, value, index, **options)
 
     def adelete(self, namespace: Labels, key: str) -> Coroutine[Any, Any, None]:
         """As `delete`, awaited."""
-        return _begun(super().adelete(namespace, key))
+        return _begun(super().adelete, namespace, key)
 
     # -- versions in the open ---------------------------------------------------------------------------------
 
     def get_versioned(self, namespace: Labels, key: str) -> Held[Any] | Absent:
         """The item with its version and the reading to derive from, or its absence: what `put_if` expects."""
-        read = begin()
-        held: Held[Any] | Absent = self._home.begin(self._operations.held(namespace, key)).result()
-        self._knows(read, held)
-        return held
+        with begin() as read:
+            held: Held[Any] | Absent = self._home.begin(self._operations.held(namespace, key)).result()
+            self._knows(read, held)
+            return held
 
     async def aget_versioned(self, namespace: Labels, key: str) -> Held[Any] | Absent:
         """As `get_versioned`, awaited."""
-        read = begin()
-        held: Held[Any] | Absent = await self._home.run(self._operations.held(namespace, key))
-        self._knows(read, held)
-        return held
+        with begin() as read:
+            held: Held[Any] | Absent = await self._home.run(self._operations.held(namespace, key))
+            self._knows(read, held)
+            return held
 
     def put_if(
         self,
@@ -238,12 +243,12 @@ class DocStore(BaseStore):
     ) -> Held[Any] | Absent:
         """Write over exactly what `expect` is (None: delete it), whatever this run has read; what is there then. Raises
         `Conflict`, whose `item` is what is there instead, `Denied`, `Invalid`."""
-        read = begin()
-        held: Held[Any] | Absent = self._home.begin(
-            self._operations.put_if(namespace, key, value, expect, index)
-        ).result()
-        self._knows(read, held)
-        return held
+        with begin() as read:
+            held: Held[Any] | Absent = self._home.begin(
+                self._operations.put_if(namespace, key, value, expect, index)
+            ).result()
+            self._knows(read, held)
+            return held
 
     async def aput_if(
         self,
@@ -255,25 +260,27 @@ class DocStore(BaseStore):
         index: Any = None,
     ) -> Held[Any] | Absent:
         """As `put_if`, awaited."""
-        read = begin()
-        held: Held[Any] | Absent = await self._home.run(self._operations.put_if(namespace, key, value, expect, index))
-        self._knows(read, held)
-        return held
+        with begin() as read:
+            held: Held[Any] | Absent = await self._home.run(
+                self._operations.put_if(namespace, key, value, expect, index)
+            )
+            self._knows(read, held)
+            return held
 
     def update(self, namespace: Labels, key: str, derive: Derive) -> Held[Any]:
         """Read, derive, put, and again when somebody else was first; contenders stand in line. No item: `derive` gets None; it
         runs in the loop of the documents and makes no blocking call of its own."""
-        read = begin()
-        held: Held[Any] = self._home.begin(self._operations.update(namespace, key, derive)).result()
-        self._knows(read, held)
-        return held
+        with begin() as read:
+            held: Held[Any] = self._home.begin(self._operations.update(namespace, key, derive)).result()
+            self._knows(read, held)
+            return held
 
     async def aupdate(self, namespace: Labels, key: str, derive: Derive) -> Held[Any]:
         """As `update`, awaited; `derive` may be a coroutine function."""
-        read = begin()
-        held: Held[Any] = await self._home.run(self._operations.update(namespace, key, derive))
-        self._knows(read, held)
-        return held
+        with begin() as read:
+            held: Held[Any] = await self._home.run(self._operations.update(namespace, key, derive))
+            self._knows(read, held)
+            return held
 
     @asynccontextmanager
     async def watch(self, prefix: Labels = ()) -> AsyncIterator[AsyncIterator[ItemChanged]]:
@@ -326,19 +333,19 @@ class DocStore(BaseStore):
         read.done({(self._number, held.namespace, held.key): slim(held)})
 
 
-async def _begun_in(read: Read, work: Coroutine[Any, Any, Any]) -> Any:
+async def _begun_in(read: Read, work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any) -> T:
     token = _OUTER.set(read)
     try:
-        return await work
+        with read:
+            return await work(*args, **options)
     finally:
         _OUTER.reset(token)
-        if read.learned is None:
-            read.done({})
 
 
-def _begun(work: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+def _begun(work: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any) -> Coroutine[Any, Any, T]:
     """The call has its place in its caller's list from now on, wherever it is awaited."""
-    return _begun_in(begin(), work)
+    read = begin()
+    return read.of(_begun_in(read, work, *args, **options))
 
 
 async def _next(events: Translated[ItemChanged]) -> ItemChanged:
