@@ -17,9 +17,11 @@ from accordant.cli.demo.stage import STEP_PAUSE_S, VERDICT_PAUSE_S
 from accordant.engine import guard
 from accordant.engine.denials import Denials
 from accordant.engine.sessions import Sessions
+from accordant.patterns.block import Draft
 from accordant.patterns.channel import Channel
 from accordant.patterns.corpus import neighbourhood
 from accordant.patterns.runaway import RunawayDetector
+from accordant.patterns.store import Store
 from audited_store import answer, run
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +201,41 @@ def test_a_broken_guarantee_ends_the_demo(
     assert result.exit_code == 1, result.output
     assert json.loads(result.stdout)["failed"]["guarantee"] == guarantee
     assert guarantee in result.stderr
+
+
+class Careless:
+    """Patterns that look at nothing before they write."""
+
+    @staticmethod
+    async def put(store: Any, namespace: Any, key: str, value: Any, **_: Any) -> Any:
+        """Whatever is there."""
+        return await put(store, namespace, key, value, overwrite=True)
+
+    @staticmethod
+    async def commit(draft: Draft, text: str, **_: Any) -> Any:
+        """Whatever has come since."""
+        await draft.refresh()
+        return await commit(draft, text)
+
+
+put, commit = Store.put, Draft.commit
+
+
+@pytest.mark.parametrize(
+    ("part", "attribute", "broken", "scene", "guarantee"),
+    [
+        (Store, "put", Careless.put, "store", "a put over an item that has changed since it was read is denied"),
+        (Draft, "commit", Careless.commit, "block", "a rewriting from an old base does not land"),
+    ],
+)
+def test_a_careless_pattern_ends_its_scene(
+    monkeypatch: pytest.MonkeyPatch, part: Any, attribute: str, broken: Any, scene: str, guarantee: str
+) -> None:
+    """A store that overwrites, a block that rewrites whatever came: the scene fails, and says what did not hold."""
+    monkeypatch.setattr(part, attribute, broken)
+    result = run("demo", "--json", "--scene", scene)
+    assert result.exit_code == 1, result.output
+    assert json.loads(result.stdout)["failed"]["guarantee"] == guarantee
 
 
 def test_the_crews_night_ends_well(tmp_path: Path) -> None:

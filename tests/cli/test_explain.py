@@ -11,10 +11,20 @@ from accordant.cli.explain import promises
 from accordant.types.regions import Kind
 from audited_store import answer, run, written
 
+PATTERNS = ("channel", "block", "store", "corpus")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("story") / "state.db")
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a document of many patterns."""
+    kept = tmp_path_factory.mktemp("demo") / "demo.db"
+    answer("demo", "--json", "--keep", kept, *(word for name in PATTERNS for word in ("--scene", name)))
+    return kept
 
 
 def test_every_kind_has_its_promise() -> None:
@@ -45,15 +55,15 @@ def test_a_document_is_explained(store: Path) -> None:
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("command", ["explain", "doctor"])
 def test_a_terminal_shows_names_and_promises_whole(
-    monkeypatch: pytest.MonkeyPatch, store: Path, command: str, width: int
+    monkeypatch: pytest.MonkeyPatch, team: Path, command: str, width: int
 ) -> None:
     """In 80 columns too no line is wider, and neither a region's name nor "compare-and-swap" is broken."""
     module = import_module(f"accordant.cli.{command}")
     monkeypatch.setattr(module, "wants_json", lambda as_json: as_json)
     monkeypatch.setenv("COLUMNS", str(width))
-    lines = run(command, store).output.splitlines()
+    lines = run(command, team, "team").output.splitlines()
     assert max(map(len, lines)) <= width
-    for region in ("account", "findings", "draft", "open_questions", "citations", "cursors"):
+    for region in ("handoffs", "handoffs_decisions", "handoffs_proposals", "knowledge_tally", "memory_lease", "plan"):
         assert any(line.split()[:1] == [region] for line in lines), region
     assert any("compare-and-swap" in line for line in lines)
 
