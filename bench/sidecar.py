@@ -1,9 +1,9 @@
 """Do writers feel the sidecar? `python bench/sidecar.py [--quick] [--rules-only]`
 
-A server, and writers over websockets that append a note each so many milliseconds, as agents do; the time until each note is durable
-and acknowledged. In turns of equal length, without a sidecar and with `accordant check --watch` beside them in a process of its own,
-which passes over the document again and again meanwhile. The last row is the ratio. A sidecar takes a core of its own while it
-passes; on two cores that is one that server and writers would share.
+A server, and writers over websockets that append a note every 20 ms or so, as agents do; the time until each note is durable and
+acknowledged. In turns of equal length, without a sidecar and with `accordant check --watch` beside them in a process of its own, which
+passes over the document again and again meanwhile. The last row is the ratio. While it passes a sidecar takes a core: where there
+are two, that is one of those that server and writers share.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ async def measured(path: Path) -> list[Row]:
 def row(name: str, waits: list[float]) -> Row:
     """The waits of one kind of turn."""
     shares = {"p50 ms": 0.5, "p95 ms": 0.95, "p99 ms": 0.99}
-    return {"writers": name, "notes": len(waits)} | {key: percentile(waits, share) * 1_000 for key, share in shares.items()}
+    return {"writers": name, "notes": len(waits)} | {
+        key: percentile(waits, share) * 1_000 for key, share in shares.items()
+    }
 
 
 async def main() -> None:
