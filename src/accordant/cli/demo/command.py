@@ -36,7 +36,7 @@ ANYWHERE = (
 )
 ON_A_KEPT_STORE = (
     ("log", "brief", "everything that happened"),
-    ("doctor", "team", "what checks the version read, region by region; team is the document of the patterns"),
+    ("doctor", "team", "what checks the version read; team is where the patterns were played"),
     ("check", "brief", "the contradiction again"),
     ("trace", "'31 May' --in brief", "since when a text is there, by whom, and who had it"),
 )
