@@ -2,8 +2,8 @@
 
 A server, and writers over websockets that append a note every 20 ms or so, as agents do; the time until each note is durable and
 acknowledged. In turns of equal length, without a sidecar and with `accordant check --watch` beside them in a process of its own,
-which passes over the document again and again meanwhile. The last row is the ratio. While it passes a sidecar takes a core: where there
-are two, that is one of those that server and writers share.
+which passes over the document again and again meanwhile. The last row is the ratio. While it passes a sidecar takes a core:
+where there are two, one of those that server and writers share.
 """
 
 from __future__ import annotations
