@@ -146,6 +146,23 @@ def test_what_is_revoked_ends_at_once() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("ticks", range(12))
+def test_no_handle_slips_through_a_revocation(ticks: int) -> None:
+    """Whenever during `open` the grant is taken away, there is no handle, or one whose session has ended."""
+
+    async def main() -> None:
+        async with Engine(default_deny=True) as engine:
+            await engine.grant("web", Q3, by="ann")
+            opening = asyncio.create_task(engine.open(Brief, TASK, "brief", agent="web"))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            await engine.revoke("web", by="ann")
+            with pytest.raises((Denied, Fenced)):
+                await (await opening).findings.append("late")
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("default_deny", [True, False])
 def test_nobody_grants_itself_anything(default_deny: bool) -> None:
     """The book is opened by the engine alone, whatever an agent is called and may reach, and whether anybody asks it."""
@@ -163,6 +180,36 @@ def test_nobody_grants_itself_anything(default_deny: bool) -> None:
                     await engine.grant(wrong, Q3, by="ann")
                 with pytest.raises(Invalid):
                     await engine.grant("web", Q3, by=wrong)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        {"namespaces": None},
+        Grant("acme"),  # type: ignore[arg-type]
+        Grant(("acme", "task")),  # type: ignore[arg-type]
+        Grant((("acme/task",),)),
+        Grant((("acme", ""),)),
+        Grant((("acme", 5),)),  # type: ignore[arg-type]
+        Grant(((),)),
+        Grant(allow="findings"),  # type: ignore[arg-type]
+        Grant(allow=(("findings", ("read",)),)),  # type: ignore[arg-type]
+        Grant(allow=(Allowance("findings", "read"),)),  # type: ignore[arg-type]
+        Grant(allow=(Allowance("findings", frozenset({"raed"})),)),
+        Grant(allow=(Allowance("", frozenset({READ})),)),
+    ],
+    ids=repr,
+)
+def test_a_grant_that_means_something_else_is_refused(grant: Any) -> None:
+    """A text where segments belong would grant its letters, and a misspelt operation nothing: neither is kept."""
+
+    async def main() -> None:
+        async with Engine(default_deny=True) as engine:
+            with pytest.raises(Invalid):
+                await engine.grant("web", grant, by="ann")
+            assert await engine.grants() == []
 
     asyncio.run(main())
 

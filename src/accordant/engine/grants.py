@@ -19,6 +19,7 @@ from accordant.types.provenance import WHOLE, region_of
 from accordant.types.snapshots import Cut
 
 __all__ = [
+    "DECLARE",
     "check_declare",
     "check_plan",
     "check_read",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 DECLARE = "declare"
+"""The word for adding a region to the schema."""
 UNNAMED = "write"
 """What an update does to a region without an operation of its own (content born dead): granted only by `*`."""
 

@@ -260,12 +260,16 @@ class Engine:
             )
         key, agent = DocumentKey.of(namespace, name), segment(agent)
         self._check_open()
-        grant = await self._governance.check(agent, key) if self.default_deny else EVERYTHING
         lease_ms = None if lease_s is None else int(lease_s * 1000)
         named = frozenset((roles,) if isinstance(roles, str) else roles)
-        is_reader = read_only or grant.is_read_only
-        join = Join(uuid.uuid4().hex, agent, named, Auth.ASSERTED, shared, lease_ms, is_reader, grant)
-        return await self._joined(cls, key, await self.host(key), join)
+        while True:
+            grant = await self._governance.check(agent, key) if self.default_deny else EVERYTHING
+            is_reader = read_only or grant.is_read_only
+            join = Join(uuid.uuid4().hex, agent, named, Auth.ASSERTED, shared, lease_ms, is_reader, grant)
+            handle = await self._joined(cls, key, await self.host(key), join)
+            if not self.default_deny or await self._governance.of(agent) == grant:
+                return handle
+            await handle.close()  # revoked or changed while it was opened: who ended its sessions has not seen this one
 
     async def _joined(self, cls: type[D], key: DocumentKey, host: DocumentHost, join: Join) -> D:
         if cls.__schema__.regions:

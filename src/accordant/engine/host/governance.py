@@ -7,23 +7,27 @@ that document; whoever holds the engine is trusted, the agents it opens handles 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from accordant.document.document import Document
 from accordant.document.regions import GuardedMap
 from accordant.document.rules import region
+from accordant.engine.grants import DECLARE
 from accordant.engine.stores.contract import Store
-from accordant.types.access import Grant
-from accordant.types.errors import Denied, Fenced
+from accordant.types.access import ANY, READ, Allowance, Grant
+from accordant.types.errors import Denied, Fenced, Invalid
 from accordant.types.namespaces import DocumentKey, Namespace, segment
 from accordant.types.readings import Reading
+from accordant.types.regions import OPERATIONS
+from accordant.types.values import is_text
 
 __all__ = ["BOOK", "GOVERNOR", "Governance", "GrantBook", "Granted", "grants_in"]
 
 BOOK = DocumentKey.of(Namespace.shared(), "grants")
 """The document of the grants. `accordant log STORE system/shared/grants` tells who granted what to whom, when and why."""
+_WORDS = frozenset({READ, ANY, DECLARE}).union(*OPERATIONS.values())
 GOVERNOR = "governor"
 """Who writes it. `by` in each grant says on whose behalf."""
 
@@ -58,7 +62,7 @@ class Governance:
 
     async def grant(self, agent: str, grant: Grant, by: str, why: str | None) -> Granted:
         """From now on `agent` may reach this, and no more than this."""
-        said = grant.to_json() | {"by": segment(by)}
+        said = _checked(grant).to_json() | {"by": segment(by)}
         reading = await self._turned(segment(agent), said, why)
         return _granted(agent, said, reading)
 
@@ -119,6 +123,35 @@ async def grants_in(store: Store) -> list[Granted]:
         for row, said in found
         if _grant_in(said) is not None
     ]
+
+
+def _checked(grant: Any) -> Grant:
+    """Raises `Invalid` for a grant that is none, or that would reach something else than whoever wrote it meant."""
+    if not isinstance(grant, Grant):
+        raise _bad(f"{type(grant).__name__} is no Grant")
+    for prefix in _listed(grant.namespaces, "namespaces"):
+        if not _listed(prefix, "a namespace"):
+            raise _bad("a namespace without segments is every one: namespaces=None says so")
+        for one in prefix:
+            segment(one)
+    for allowance in _listed(grant.allow, "allow"):
+        if not isinstance(allowance, Allowance) or not is_text(allowance.region) or not allowance.region:
+            raise _bad(f"{allowance!r} is no Allowance of a region")
+        unknown = set(_listed(allowance.operations, "operations")) - _WORDS
+        if unknown:
+            raise _bad(f"{sorted(map(str, unknown))} are no operations: {', '.join(sorted(_WORDS))}")
+    return grant
+
+
+def _listed(several: Any, what: str) -> Collection[Any]:
+    if several is not None and not isinstance(several, tuple | list | set | frozenset):
+        raise _bad(f"{what} is a collection, not {type(several).__name__}")
+    return several or ()
+
+
+def _bad(text: str) -> Invalid:
+    hint = 'Grant((("acme", "task", "q3"),), (Allowance("findings", frozenset({"read", "append"})),))'
+    return Invalid(text, code="bad_grant", hint=hint)
 
 
 def _grant_in(value: dict[str, Any] | None) -> Grant | None:
