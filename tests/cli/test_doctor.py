@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ def write(actor: str, region: str, op: str = "append", read: int | None = None, 
     return Entry(2, EntryKind.WRITE, 0, actor, "s", 2, ops=(OpRecord(region, op, key, read),))
 
 
-def denied(times: int, session: str = "s") -> Entry:
+def denied(times: int, session: str = "s", region: str = "account") -> Entry:
     info = {"code": "stale_version", "times": times, "beaten_by": {"actor": "triage", "version": 5}}
-    op = OpRecord("account", "commit", None, 3)
+    op = OpRecord(region, "commit", None, 3)
     return Entry(3, EntryKind.DENIAL, 0, "enrichment", session, 2, ops=(op,), outcome="conflict", info=info)
 
 
@@ -102,6 +103,41 @@ def test_a_secretly_single_writer_is_told(share: int, is_told: bool) -> None:
     entries = [write("web" if n < share else "docs", "findings") for n in range(100)]
     hints = diagnosed(*entries, findings={"kind": "log"}).hints
     assert any('region(writers="web")' in hint for hint in hints) is is_told
+
+
+def test_who_always_loses_is_a_writer_too() -> None:
+    """Where others try to write and one always wins, that is a race, and no region with one writer."""
+    entries = [write("a", "account", "commit", read=1) for _ in range(30)] + [denied(n) for n in range(1, 21)]
+    hints = diagnosed(*entries, account={"kind": "guarded"}).hints
+    assert not any("region(writers=" in hint for hint in hints)
+    assert any("lost a race" in hint for hint in hints)
+
+
+GOLDEN = """\
+acme/task/q3/brief  121 of 121 entries looked at
+When a write lands, does anything check which version its writer had read?
+  Yes: 1 checked, 1 merge, so nothing can be overwritten.
+
+                                                                    writes, by
+ region            kind         doctrine          checked?  denied  whom
+ ──────────────────────────────────────────────────────────────────────────────
+ memory            guarded_map  compare-and-swap  yes           20  101: a 100,
+                                                                    b 1
+ memory_proposals  log          merge             merges            0
+
+  enrichment was beaten by triage on memory, 20 times
+"""
+
+
+def test_it_fits_into_a_terminal_of_eighty_columns() -> None:
+    """All of the table is there, as it is shown."""
+    regions = {"memory": {"kind": "guarded_map"}, "memory_proposals": {"kind": "log"}}
+    entries = [*(write("a", "memory", "commit", read=1) for _ in range(100)), write("b", "memory", "commit", read=1)]
+    found = diagnosed(*entries, denied(20, region="memory"), **regions)
+    out = io.StringIO()
+    shown = replace(found, entries=121, head=121, hints=())
+    Console(file=out, width=80, color_system=None).print(_shown(shown))
+    assert "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n" == GOLDEN
 
 
 def test_a_declared_single_writer_needs_no_hint() -> None:

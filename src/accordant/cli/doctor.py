@@ -255,7 +255,8 @@ def _region_hints(region: RegionDiagnosis) -> Iterable[str]:
         yield f"{region.name}: {region.n_writes - region.n_checked} writes landed without a version read; run accordant verify"
     if region.n_writes >= ONE_WRITER_WRITES_MIN and not region.writers_declared:
         name, most = writers.most_common(1)[0]
-        if most / region.n_writes >= ONE_WRITER_SHARE:
+        others = sum(times for (loser, _), times in region.beaten.items() if loser != name)  # they try, and always lose
+        if most / (region.n_writes + others) >= ONE_WRITER_SHARE:
             share = f"{most / region.n_writes:.0%}"
             text = f'{share} of the writes are by {name}; region(writers="{name}") would hold that, and is simpler'
             deletable = "" if region.kind is None else f"; could be deleted: {DELETABLE[region.kind]}"
@@ -324,9 +325,6 @@ def _table(regions: Sequence[RegionDiagnosis]) -> Table:
     shown.add_column("writes, by whom", overflow="fold")
     styles = {"yes": "bold green", "no": "bold yellow", "merges": "green"}
     for region in regions:
-        named = region.checked
-        if region.checked == "yes" and region.n_writes:
-            named += f" {region.n_checked}/{region.n_writes}"
         shown.add_row(
             plain(region.name, "bold"),
             "?" if region.kind is None else region.kind.value,
@@ -334,7 +332,7 @@ def _table(regions: Sequence[RegionDiagnosis]) -> Table:
                 region.doctrine.partition(":")[0].removesuffix(" by choice"),
                 "yellow" if region.kind is Kind.MAP else "",
             ),
-            Text(named, style=styles[region.checked]),
+            Text(region.checked, style=styles[region.checked]),
             f"{region.n_denied:,}" if region.n_denied else "",
             _writers(region),
         )
