@@ -6,7 +6,7 @@ It reads and translates; it checks nothing, and writes nothing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -121,16 +121,23 @@ def _loaded(key: str, shown: Mapping[str, Any], entry: EntryOf) -> Loaded:
 
 
 async def open_document(
-    url: str, document: str | None, token: str | None, *, agent: str = AGENT, read_only: bool = True
+    url: str,
+    document: str | None,
+    token: str | None,
+    *,
+    agent: str = AGENT,
+    read_only: bool = True,
+    roles: Collection[str] = (),
 ) -> Document:
-    """A handle on the document that a URL names; raises `Invalid`, `Denied`, `NoAuthority`, `MissingExtra`."""
+    """A handle on the document that a URL names. `roles` count on a server without tokens. Raises `Invalid`, `Denied`,
+    `NoAuthority`, `MissingExtra`."""
     base, key = place_of(url, document)
     try:
         from accordant.sync.client import connect
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "accordant":
             raise
-        raise MissingExtra("accordant check with a URL", "server") from error
+        raise MissingExtra("a URL", "server") from error
     try:
         return await connect(
             None,
@@ -138,6 +145,7 @@ async def open_document(
             key.namespace,
             key.name,
             agent=agent,
+            roles=roles,
             shared=True,
             read_only=read_only,
             token=token,

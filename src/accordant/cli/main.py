@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("accordant.cli.explain", "explain"),
     "doctor": ("accordant.cli.doctor", "doctor"),
     "compact": ("accordant.cli.compact", "compact"),
+    "collapse": ("accordant.cli.collapse", "collapse"),
     "verify": ("accordant.cli.verify", "verify"),
     "probe": ("accordant.cli.probe", "probe"),
 }

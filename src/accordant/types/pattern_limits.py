@@ -9,6 +9,8 @@ __all__ = [
     "BACKOFF_MAX_S",
     "BACKOFF_S",
     "CLAIM_RENEWALS",
+    "COLLAPSE_RETRY_S",
+    "COLLAPSE_ROUNDS_MAX",
     "CONCURRENCY",
     "CORPUS_AGREED_CACHE",
     "CORPUS_ATTEMPTS",
@@ -32,6 +34,8 @@ __all__ = [
     "CORPUS_TEXT_CHARS_MIN",
     "CORPUS_VECTORS_MAX",
     "CORPUS_WARM_MAX",
+    "CRON_SLEEP_MAX_S",
+    "CRON_YEARS_MAX",
     "DECIDED_PER_CALL_MAX",
     "END_GRACE_S",
     "ERROR_CHARS_MAX",
@@ -243,3 +247,17 @@ CORPUS_QUERY_CHARS_MAX: Final = 4_000
 
 CORPUS_COLLAPSE_MAX: Final = 1_000
 """Entries that one collapse redirects: a minute of one core. What is left is found by the next one; the outcome says so."""
+
+COLLAPSE_RETRY_S: Final = 60.0
+"""Between two tries of a scheduled collapse while the server or the store is away."""
+
+COLLAPSE_ROUNDS_MAX: Final = 100
+"""Collapses of one command, each of `CORPUS_COLLAPSE_MAX` entries. Beyond: it says that there is more."""
+
+# -- cron ---------------------------------------------------------------------------------------------------------
+
+CRON_SLEEP_MAX_S: Final = 3_600.0
+"""How long one wait for a moment is at most: a clock that is set, or a machine that slept, is noticed within the hour."""
+
+CRON_YEARS_MAX: Final = 8
+"""How far ahead a moment is looked for: between 29 February of 2096 and that of 2104. Beyond: it never comes, `Invalid`."""
