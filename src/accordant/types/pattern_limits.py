@@ -21,6 +21,7 @@ __all__ = [
     "CORPUS_HTTP_LIMIT",
     "CORPUS_LINKS_MAX",
     "CORPUS_LINK_MIN",
+    "CORPUS_PRODUCT_ROWS",
     "CORPUS_QUERY_CHARS_MAX",
     "CORPUS_READ_AT_ONCE",
     "CORPUS_SAMENESS_SHARE",
@@ -232,6 +233,9 @@ the next calls; until then what shares no word with them does not find them."""
 CORPUS_VECTORS_MAX: Final = 400_000
 """Vectors that a process keeps for one embedder: 600 MiB at 384 dimensions. Beyond it all are forgotten, and embedded again as
 they are asked for."""
+
+CORPUS_PRODUCT_ROWS: Final = 1_024
+"""Vectors that are multiplied in one go: few enough for BLAS to take one thread. The rest in the next ones."""
 
 CORPUS_AGREED_CACHE: Final = 8_192
 """Texts whose reading is kept, some 3 kB each. What was read least recently is read again."""

@@ -51,9 +51,13 @@ def compared(
     if view.vectors is None:
         return _by_words(view, text)
     is_whole = view.warm(text, warm_max)
-    near = view.likeness(text, CORPUS_LINK_MIN if threshold > CORPUS_LINK_MIN else threshold, 2 * CORPUS_CANDIDATES_MAX)
+    least = min(CORPUS_LINK_MIN, threshold)
+    near = view.likeness(text, least, 2 * CORPUS_CANDIDATES_MAX, or_nearest=True)
+    nearest = near[0][0] if near else None
     links: list[Link] = []
     for similarity, place in near[:CORPUS_CANDIDATES_MAX]:
+        if similarity < least:
+            break
         item = view.items[place]
         if similarity > threshold:
             apart = why_apart(text, item.value.text, scorer)
@@ -63,12 +67,7 @@ def compared(
             apart = contradiction(text, item.value.text)
         if apart is not None and len(links) < CORPUS_LINKS_MAX:
             links.append(Link(ref=item.ref, similarity=similarity, why=apart[:_WHY_CHARS]))
-    return Near(None, near[0][0] if near else _nearest(view, text), tuple(links), is_whole)
-
-
-def _nearest(view: View, text: str) -> float | None:
-    found = view.likeness(text, -1.0, 1)
-    return found[0][0] if found else None
+    return Near(None, nearest, tuple(links), is_whole)
 
 
 def _by_words(view: View, text: str) -> Near:

@@ -231,21 +231,29 @@ class View:
         if self.vectors is None:
             return True
         self._check_generation()
-        cold = np.flatnonzero(np.array(self._rows, dtype=np.int64) == _UNKNOWN).tolist()
+        cold = self._cold()
+        if not cold:
+            return True
         if most is not None and len(cold) > most:
             near = [place for _, place in self.sharing(text, most) if self._rows[place] == _UNKNOWN]
             cold = list(dict.fromkeys((*near, *cold)))[:most]
         for place, row in zip(cold, self.vectors.embed([self.items[at].value.text for at in cold]), strict=True):
             self._rows[place] = row
         self._check_generation()
-        return _UNKNOWN not in self._rows
+        return not self._cold()
+
+    def _cold(self) -> list[int]:
+        """The places of entries that have no vector yet."""
+        found: list[int] = np.flatnonzero(np.array(self._rows) == _UNKNOWN).tolist()
+        return found
 
     def has_vector(self, place: int) -> bool:
         """Whether an entry can be found by its vector."""
         return self._rows[place] != _UNKNOWN
 
-    def likeness(self, text: str, least: float, most: int) -> list[tuple[float, int]]:
-        """(cosine, place) of the standing entries that have a vector and are at least so near, the nearest first."""
+    def likeness(self, text: str, least: float, most: int, *, or_nearest: bool = False) -> list[tuple[float, int]]:
+        """(cosine, place) of the standing entries that have a vector and are at least so near, the nearest first. `or_nearest`:
+        where none is so near, the nearest of all alone."""
         assert self.vectors is not None
         generation, found = self.vectors.likeness(text)
         if generation != self._generation or not len(self._rows):
@@ -257,7 +265,13 @@ class View:
         order = near[np.argsort(-cosines[near], kind="stable")]
         pairs = ((float(cosines[n]), int(places[n])) for n in order)
         alive = ((cosine, place) for cosine, place in pairs if self.stands(self.items[place].ref))
-        return list(islice(alive, most))
+        found_near = list(islice(alive, most))
+        if found_near or not or_nearest:
+            return found_near
+        for n in _descending(cosines):
+            if self.stands(self.items[place := int(places[n])].ref):
+                return [(float(cosines[n]), place)]
+        return []
 
     def _check_generation(self) -> None:
         assert self.vectors is not None
@@ -270,3 +284,10 @@ class View:
 def _age(item: LogItem[Any]) -> tuple[int, int]:
     ref = Ref(item.ref)
     return ref.version, ref.n or 0
+
+
+def _descending(values: Any) -> Iterator[int]:
+    """Where the values are, the greatest first: it alone is usually asked for, and costs no sorting."""
+    if len(values):
+        yield int(values.argmax())
+        yield from np.argsort(-values, kind="stable")[1:].tolist()
