@@ -7,6 +7,7 @@ import contextvars
 import operator
 import threading
 import warnings
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -19,7 +20,7 @@ from accordant import Conflict, Denied, Document, Engine, Invalid, Namespace, No
 from accordant.adapters.langgraph import DocStore
 from accordant.adapters.langgraph_operations import StaleWrite
 from accordant.adapters.read_set import _READS
-from served import served
+from served import back, offline, served
 
 NS = ("accounts",)
 
@@ -208,6 +209,59 @@ def test_warn_lets_it_land_and_says_so() -> None:
             assert all("over 'acme' at version" in reason for reason in reasons)
 
     asyncio.run(main())
+
+
+def test_warn_lets_a_large_batch_land() -> None:
+    """However many puts are stale, in a document without a schema too: all land, each with its warning, and the log's reason
+    is as long as a reason may be."""
+    names = [f"k{n:03}" + "x" * 80 for n in range(200)]
+    with DocStore(strict="warn") as memory:
+        memory.batch([PutOp(NS, name, {"n": 0}) for name in names])
+        memory.search(NS, limit=len(names))
+        run_of_another = contextvars.Context()
+        run_of_another.run(memory.batch, [PutOp(NS, name, {"n": 1}) for name in names[1:]])
+        with pytest.warns(StaleWrite) as told:
+            memory.batch([PutOp(NS, name, {"n": 2}) for name in names])
+        assert len(told) == len(names) - 1
+        assert {item.value["n"] for item in memory.search(NS, limit=len(names))} == {2}
+
+
+def test_warn_lets_land_what_was_read_before_a_restart(tmp_path: Path) -> None:
+    """Another authority answers now: what nobody has changed since is not stale, and what somebody has is told and lands."""
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            async with Engine(tmp_path / "s.db") as engine, served(engine) as url:
+                place = Namespace.task("t", "x")
+                crew = await stack.enter_async_context(connect(Hive, url, place, "hive", agent="crew"))
+                memory = DocStore(crew, strict="warn")
+                for name in ("a", "b"):
+                    await memory.aput(NS, name, {"n": 1})
+                    await memory.aget(NS, name)
+            await offline(crew)
+            async with Engine(tmp_path / "s.db") as engine, served(engine, port=int(url.rpartition(":")[2])):
+                await back(crew)
+                other = (await engine.open(Hive, place, "hive", agent="other")).memory
+                await other.put(NS, "b", {"n": 2}, overwrite=True)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    await memory.aput(NS, "a", {"n": 3})
+                with pytest.warns(StaleWrite, match="over 'b'"):
+                    await memory.aput(NS, "b", {"n": 3})
+                assert [item.value["n"] for item in await other.search(NS)] == [3, 3]
+                await crew.close()
+
+    asyncio.run(main())
+
+
+def test_who_may_only_create_is_denied_with_a_warning_too() -> None:
+    """`strict="warn"` lets stale puts land, and `unread="deny"` none over what was never read, also in one batch with those."""
+    with DocStore(strict="warn", unread="deny") as memory:
+        memory.put(NS, "mine", {"n": 0})
+        contextvars.Context().run(memory.put, NS, "theirs", {"n": 0})
+        with pytest.raises(Conflict):
+            memory.batch([PutOp(NS, "mine", {"n": 1}), PutOp(NS, "theirs", {"n": 1})])
+        assert [item.value["n"] for item in memory.search(NS)] == [0, 0]
 
 
 def test_not_strict_is_last_writer_wins() -> None:

@@ -226,6 +226,23 @@ def test_several_writes_land_whole_or_not_at_all() -> None:
     asyncio.run(main())
 
 
+def test_a_batch_that_loses_says_what_is_there() -> None:
+    """As a single write does, with or without a schema: `item` is what to derive again from."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            open_ = Store[Any](await engine.open(None, NS, "open", agent="ann"), "memory")
+            for memory in (open_, (await engine.open(Hive, NS, "hive", agent="ann")).memory):
+                seen = await memory.put(USERS, "a", 1)
+                await memory.put(USERS, "a", 2, expect=seen)
+                with pytest.raises(Conflict) as lost:
+                    await memory.write(Put(USERS, "a", 3, expect=seen), Put(USERS, "b", 3))
+                assert (lost.value.item.key, lost.value.item.value, lost.value.value) == ("a", 2, 2)
+                await memory.write(Put(USERS, "a", 3, expect=lost.value.item), Put(USERS, "b", 3))
+
+    asyncio.run(main())
+
+
 def test_overwriting_writers_never_hear_of_each_other() -> None:
     """Whoever overwrites is not beaten by others who do; `update` by many loses nothing."""
 

@@ -21,8 +21,8 @@ from accordant.document.events import Translated
 from accordant.patterns.store import Delete, Put, Store
 from accordant.patterns.store_items import Absent, ItemChanged, Labels, Pattern, check_page, encoded, labels_of, matches
 from accordant.patterns.store_items import Item as Held
-from accordant.types.errors import Conflict, Invalid
-from accordant.types.limits import WRITES_PER_COMMIT_MAX
+from accordant.types.errors import Conflict, EpochChanged, Invalid
+from accordant.types.limits import WHY_CHARS_MAX, WRITES_PER_COMMIT_MAX
 
 try:
     from langgraph.store.base import GetOp, Item, ListNamespacesOp, Op, PutOp, Result, SearchItem, SearchOp
@@ -169,16 +169,18 @@ class Operations:
         why: list[str] = []
         while True:
             try:
-                left = await _written(store, changes, "; ".join(why) or None)
+                left = await _written(store, changes, _shortened(why))
                 break
-            except Conflict as conflict:
-                item = conflict.fields.get("item")
-                beaten = next((n for n, one in enumerate(changes) if item is not None and _is_of(one, item)), None)
-                seen = None if beaten is None else changes[beaten].expect
-                if self._strict != "warn" or item is None or beaten is None or seen is None:
+            except (Conflict, EpochChanged):
+                expecting = any(one.expect is not None for one in changes)
+                if self._strict != "warn" or not expecting:
                     raise
-                changes[beaten] = replace(changes[beaten], expect=None, overwrite=True)
-                why.append(f"over {item.key!r} at version {item.version}, having read version {seen.version}")
+                now = [await _as_of_now(store, one) for one in changes]
+                if [
+                    one for one, _ in now
+                ] == changes:  # nothing of what was read has changed: it was a creation that lost
+                    raise
+                changes, why = [one for one, _ in now], [*why, *(text for _, text in now if text)]
         call.stale += why
         for op, held in zip(ops, left, strict=True):
             name = name_of(self._number, op)
@@ -240,8 +242,29 @@ async def _written(store: Store[Any], changes: Sequence[Put | Delete], why: str 
             return [await store.delete(labels, key, expect=expect, overwrite=overwrite, why=why)]
 
 
-def _is_of(change: Put | Delete, item: Held[Any] | Absent) -> bool:
-    return (change.namespace, change.key) == (item.namespace, item.key)
+async def _as_of_now(store: Store[Any], change: Put | Delete) -> tuple[Put | Delete, str | None]:
+    """A change that expects what was read, as one of now: over what is there, and why, where that has changed since. Versions
+    tell, also across a restart of the authority, unless the document itself is another."""
+    seen = change.expect
+    if seen is None:
+        return change, None
+    there = await store.read(change.namespace, change.key)
+    if (there.version, _life_of(there)) == (seen.version, _life_of(seen)):
+        return replace(change, expect=there), None
+    text = f"over {change.key!r} at version {there.version}, having read version {seen.version}"
+    return replace(change, expect=None, overwrite=True), text
+
+
+def _life_of(held: Held[Any] | Absent) -> str:
+    return held.reading.token.incarnation
+
+
+def _shortened(why: Sequence[str]) -> str | None:
+    """As much of it as a reason holds."""
+    text = "; ".join(why)
+    if not why:
+        return None
+    return text if len(text) <= WHY_CHARS_MAX else f"{text[: WHY_CHARS_MAX - 40]}... ({len(why)} stale puts)"
 
 
 def slim(held: Held[Any] | Absent) -> Held[Any] | Absent:

@@ -212,8 +212,8 @@ class Document:
             await port.land()
         except Conflict as conflict:
             name = str(conflict.fields.get("path", "")).partition("/")[0]
-            spec = self._port.schema.region(name)
-            raise (_CLASSES[spec.kind](self._port, spec).fresh(conflict) if spec else conflict) from None
+            kind = port.kind_of(name)
+            raise (conflict if kind is None else self.region_of(kind, name).fresh(conflict)) from None
 
     # -- what it promises -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from accordant.document.port import Port
 from accordant.types.commands import Committed, Question, ReadAnswer, Submission, Write
 from accordant.types.errors import Invalid
 from accordant.types.readings import Basis, Readings, Token, bases_of
+from accordant.types.regions import Kind
 
 __all__ = ["TransactionPort"]
 
@@ -49,6 +50,10 @@ class TransactionPort(ForwardingPort):
             return None
         expect = write.expect or Token(0, "", 0, 0)
         return ReadAnswer(write.args.get("value"), expect, write.path, self.agent)
+
+    def kind_of(self, region: str) -> Kind | None:
+        """As what it writes a region; None when it does not."""
+        return next((write.kind for write in self._writes if write.region == region), None)
 
     async def land(self) -> None:
         """Submit what was collected, once."""
