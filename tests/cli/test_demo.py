@@ -260,6 +260,17 @@ def test_a_pattern_plays_itself(name: str, lines: int, tmp_path: Path) -> None:
     assert answer("verify", store)["agrees"] is True
 
 
+@pytest.mark.parametrize("words", [(), ("--by-words",)])
+def test_a_hive_learns_together(words: tuple[str, ...], tmp_path: Path) -> None:
+    """With the models that ship and without any: every outcome that the demonstration asserts; its store verifies."""
+    store = tmp_path / "hive.db"
+    command = [sys.executable, str(ROOT / "demos" / "hive.py"), *words, str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line[:2] for line in done.stdout.splitlines()] == ["✓ "] * 5
+    assert answer("verify", store)["agrees"] is True
+
+
 def test_a_contradiction_is_found_and_put_right_over_websockets() -> None:
     """Agents, server and sidecar as processes: the planted contradiction has both authors and what each had read, one side is
     taken back, and the next report is coherent."""
