@@ -3,11 +3,11 @@
     python demos/hive.py [--by-words] [STORE]
 
 Four agents live in the engine's process, three hold handles over websockets, three are hooks that speak plain HTTP. As hives are,
-it is read-heavy: before each of its twenty tasks every agent asks what is known, one turn in twenty contributes. All contribute at
-the same moment. Wordings of one fact become one entry with several contributors, a contradiction is linked instead and the
-coherence pass reports it, personal data and narration are turned away and leave no trace. Then two of them find out the same while
-the server is away, and a collapse makes it one. Every outcome is asserted. `--by-words`: without any model, as where the extra
-`semantic` is not installed.
+it is read-heavy: before each of its twenty tasks every agent asks what is known; one turn in twenty contributes, and all do so at
+the same moment. Wordings of one fact become one entry with several contributors; a contradiction is linked instead, and the
+coherence pass reports it; personal data and narration are turned away and leave no trace. Then two of them find out the same
+while the server is away, and a collapse makes it one. Every outcome is asserted. `--by-words`: without any model, as where the
+extra `semantic` is not installed.
 """
 
 from __future__ import annotations
