@@ -19,7 +19,8 @@ from typing import Any
 from coherence_worlds import generated_pairs
 from measuring import Row, report
 
-from accordant.patterns.corpus.agreement import normal, why_apart
+from accordant.patterns.corpus.agreement import why_apart
+from accordant.patterns.corpus.spelling import normal
 from accordant.semantic.own import OwnModel
 
 _ROOT = Path(__file__).resolve().parents[1]

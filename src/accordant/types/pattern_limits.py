@@ -24,11 +24,8 @@ __all__ = [
     "CORPUS_PRODUCT_ROWS",
     "CORPUS_QUERY_CHARS_MAX",
     "CORPUS_READ_AT_ONCE",
-    "CORPUS_SAMENESS_SHARE",
     "CORPUS_SEARCH_MAX",
     "CORPUS_SHARED_MIN",
-    "CORPUS_SWAPS_MAX",
-    "CORPUS_SWAPS_SHARE",
     "CORPUS_TAGS_MAX",
     "CORPUS_TAG_CHARS_MAX",
     "CORPUS_TEXT_CHARS_MAX",
@@ -210,15 +207,6 @@ CORPUS_LINK_MIN: Final = 0.8
 
 CORPUS_SHARED_MIN: Final = 0.6
 """The same without vectors: the weight of the shared words, numbers not among them."""
-
-CORPUS_SWAPS_MAX: Final = 4
-CORPUS_SWAPS_SHARE: Final = 0.5
-"""Content words that two wordings of one fact may differ in: so many, and at most that share of the shorter one. More is another
-statement, whatever a model says: both stay, linked."""
-
-CORPUS_SAMENESS_SHARE: Final = 0.4
-"""Of a scorer's `possible` threshold: below that share of it two texts in other words may be the same fact, if no sentence of
-theirs is possible by itself (`bench/corpus_quality.py`). From it on both stay."""
 
 CORPUS_READ_AT_ONCE: Final = 200
 """Entries that a handle takes in within one turn of the loop: some 20 ms. The rest in the turns after it."""

@@ -1,8 +1,8 @@
 """Whether two texts say the same thing in other words, so that one entry may stand for both. When in doubt: no.
 
-Everything that can make two near texts different facts is looked at by itself: the rules of the coherence pass, numbers, times,
-negations, modality, names, scope, direction, and which words one has and the other lacks. What is left are words that stand in
-each other's place; whether they mean the same, a learned verdict has to say. Pure; it must not know entries or vectors.
+Asked for is evidence that they are the same, not that they differ: the rules of the coherence pass find nothing, numbers, times,
+names and signs agree, and word by word, in order, all that says something is the same word, or one that `wordings` calls the
+same; then a learned verdict may still object. Pure; it must not know entries or vectors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Final
 
@@ -23,48 +22,28 @@ from accordant.coherence_pass.quantities import Quantity
 from accordant.coherence_pass.rules import judge
 from accordant.coherence_pass.verdicts import Scorer
 from accordant.coherence_pass.words import canonical_stem, plain, stem, tokens
-from accordant.types.pattern_limits import (
-    CORPUS_AGREED_CACHE,
-    CORPUS_SAMENESS_SHARE,
-    CORPUS_SWAPS_MAX,
-    CORPUS_SWAPS_SHARE,
-)
+from accordant.patterns.corpus.spelling import code_in, marks, normal
+from accordant.patterns.corpus.wordings import canonical, form
+from accordant.types.pattern_limits import CORPUS_AGREED_CACHE
 
-__all__ = ["contradiction", "difference", "normal", "stems_of_text", "why_apart"]
+__all__ = ["contradiction", "difference", "stems_of_text", "why_apart"]
 
-_NUMBER_WORDS: Final = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty ninety hundred hundreds "
-    "thousand thousands million millions billion billions trillion dozen dozens half halves quarter third double doubled "
-    "triple twice once single couple both first second last final primary secondary per every each all most some few many "
-    "several only any none always never sometimes often rarely usually".split()
+_SILENT: Final = frozenset(
+    "a an the 's do does that which who there per also really truly actually indeed clearly definitely".split()
 )
-_TIME_WORDS: Final = frozenset(
-    "second minute hour day night week weekday weekend month quarter year decade century morning afternoon evening daily hourly "
-    "weekly monthly yearly nightly annually now then already yet still soon later earlier ago since until during while".split()
+"""Words that never make two facts of one. All others may: `and` is not `or`, `because` not `so`, `few` not `a few`."""
+
+_SAID_AS: Final = (
+    (re.compile(r"\b(?:have|has|need|needs) to\b", re.IGNORECASE), "must"),
+    (re.compile(r"\b(?:is|are|be) used to\b", re.IGNORECASE), "serves to"),
+    (re.compile(r"\b(a) (few|little)\b", re.IGNORECASE), r"some-\2"),
+    (re.compile(r"\bwon't\b", re.IGNORECASE), "will not"),
+    (re.compile(r"\bcan(?:'t|not)\b", re.IGNORECASE), "can not"),
+    (re.compile(r"n't\b", re.IGNORECASE), " not"),
 )
-_SCOPE_WORDS: Final = frozenset(
-    "alpha beta canary preview nightly mobile desktop web browser server client frontend backend admin guest public private "
-    "internal external tenant user read write input output inbound outbound upstream downstream ingress egress "
-    "x86 arm arm64 amd64 cpu gpu ipv4 ipv6 http https tcp udp min max minimum maximum "
-    "average median mean total peak p50 p95 p99 top bottom upper front rear left right north south east west male female men "
-    "women man woman boy girl he she his her".split()
-)
-_DIRECTIONS: Final = frozenset(
-    "from to into onto out off up down over under above below before after until since against without between by inside outside "
-    "through toward towards away".split()
-)
-_MODALS: Final = {
-    "must": "must", "shall": "must", "need": "must", "needs": "must", "should": "should", "ought": "should", "may": "may",
-    "can": "may", "might": "may", "could": "may", "will": "will", "would": "will", "cannot": "may", "can't": "may",
-    "couldn't": "may", "won't": "will", "wouldn't": "will", "shouldn't": "should", "mustn't": "must",
-}  # fmt: skip
-_HAVE_TO: Final = re.compile(r"\b(?:have|has|had) to\b", re.IGNORECASE)
-_EXCEPTIONS: Final = frozenset("unless except otherwise excluding but although however though only instead".split())
-_CHATTY: Final = frozenset(
-    "new option alternative alternatives choice proposal proposals example examples case draft considered past future".split()
-)
-_SCOPES: Final = (_SCOPE_WORDS | lexicon.NARROWING | lexicon.BROAD_PLACES) - _CHATTY
-_PLAIN_AT: Final = frozenset({"on", "in", "at", "for", "of", "is", "was", "are", "were", ""})
+_AS_IT_IS: Final = frozenset({"https", "news", "as", "this", "its", "his", "us", "less"})
+"""Words that end like a plural and are none."""
+
 _LOOSE: Final = frozenset(
     stem(word)
     for word in "worker process user member customer client team group request call wait delay error failure own meet".split()
@@ -72,36 +51,29 @@ _LOOSE: Final = frozenset(
 """Words of the rules' table of synonyms that are so in some sentences only: enough to compare statements, not to make them
 one."""
 
-_PARTS_OF_DAY: Final = frozenset("morning noon afternoon evening night midnight am pm".split())
-_DENIALS: Final = lexicon.NEGATORS | lexicon.NEGATING_VERBS
+_PLAIN_AT: Final = frozenset({"on", "in", "at", "for", "of", "is", "was", "are", "were", ""})
+_PARTS_OF_DAY: Final = frozenset("morning noon afternoon evening night midnight".split())
+_ZONE: Final = re.compile(r"\b(?!AM\b|PM\b)[A-Z]{1,5}\b|[+-]\d\d:?\d\d\b")
 _DIGIT: Final = re.compile(r"[^\s,;:()\"]*\d[^\s,;:()\"]*")
+_PLAIN_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _NAME: Final = re.compile(r"\b[A-Z][\w'.+#-]*|\b\w+[_.][\w.]+\b|\b[a-z]+[A-Z]\w*")
 _SENTENCE_START: Final = re.compile(r"(?:^|[.!?:;]\s+|[\"'(\[]\s*|\n\s*(?:[-*+]\s+)?)$")
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One text as it is compared. `content`: the stems that say something, in order, numbers and times left out."""
+    """One text as it is compared. `words`: all that says something, in order, without numbers and times: (what it says, its
+    ending, as it was said). `marks`: what has to be the same to the letter."""
 
     claims: tuple[Claim, ...]
-    content: tuple[str, ...]
+    words: tuple[tuple[str, str, str], ...]
     names: frozenset[str]
-    words: frozenset[str]
+    vocabulary: frozenset[str]
     numbers: tuple[tuple[object, ...], ...]
     moments: tuple[tuple[object, ...], ...]
+    times: tuple[str, ...]
     loose_digits: tuple[str, ...]
-    counted: tuple[str, ...]
-    directions: tuple[str, ...]
-    modals: tuple[str, ...]
-    exceptions: tuple[str, ...]
-    scopes: tuple[str, ...]
-    denials: int
-    endings: dict[str, frozenset[bool]]
-
-
-def normal(text: str) -> str:
-    """What equal texts share: visible characters, one case, one space, no full stop at the end."""
-    return " ".join(plain(text).casefold().split()).rstrip(" .!;")
+    marks: tuple[str, ...]
 
 
 def stems_of_text(text: str) -> frozenset[str]:
@@ -124,9 +96,8 @@ def why_apart(a: str, b: str, scorer: Scorer | None) -> str | None:
     sentences: list[tuple[str, str]] = []
     if len(left.claims) == len(right.claims) > 1:
         sentences = [(one.text, other.text) for one, other in zip(left.claims, right.claims, strict=True)]
-    scores = scorer.score([(min(pair), max(pair)) for pair in ((a, b), *sentences)])
-    worst = max(scores)
-    if scores[0] >= CORPUS_SAMENESS_SHARE * scorer.possible or worst >= scorer.possible:
+    worst = max(scorer.score([(min(pair), max(pair)) for pair in ((a, b), *sentences)]))
+    if worst >= scorer.possible:
         return f"said in other words ({_shown(found)}), which may contradict each other ({worst:.2f})"
     return None
 
@@ -135,7 +106,8 @@ def _are_synonyms(one: str, other: str) -> bool:
     """Whether the rules' own table calls them one word, and that holds wherever they stand."""
     if " " in one or " " in other or _LOOSE & {one, other}:
         return False
-    return canonical_stem(one) == canonical_stem(other)
+    left, right = canonical_stem(one), canonical_stem(other)
+    return left == right and left[1] == 0
 
 
 def _shown(swaps: Sequence[tuple[str, str]]) -> str:
@@ -148,6 +120,8 @@ def difference(a: str, b: str) -> str | tuple[tuple[str, str], ...] | None:
         return None
     if (clash := contradiction(a, b)) is not None:
         return clash
+    if any(code not in b for code in code_in(a)) or any(code not in a for code in code_in(b)):
+        return "not the same code"
     left, right = _read(a), _read(b)
     if (apart := _parts_apart(left, right)) is not None:
         return apart
@@ -167,66 +141,34 @@ def _parts_apart(left: _Read, right: _Read) -> str | None:
     for name, mine, theirs in (
         ("numbers", left.numbers, right.numbers),
         ("numbers", left.loose_digits, right.loose_digits),
-        ("amounts", left.counted, right.counted),
         ("times", left.moments, right.moments),
-        ("what must, may or will be", left.modals, right.modals),
-        ("exceptions", left.exceptions, right.exceptions),
-        ("scope", left.scopes, right.scopes),
-        ("direction", left.directions, right.directions),
+        ("times", left.times, right.times),
+        ("signs", left.marks, right.marks),
     ):
         if mine != theirs:
             return f"not the same {name}"
-    missing = (left.names - right.words) | (right.names - left.words)
+    missing = (left.names - right.vocabulary) | (right.names - left.vocabulary)
     if missing:
         return f"only one names {', '.join(sorted(missing))}"
-    readings = [[claim.reading for claim in side.claims] for side in (left, right)]
-    if left.denials != right.denials:
-        return "one denies more than the other"
-    tenses = [{one.tense for one in side} - {""} for side in readings]
-    if tenses[0] and tenses[1] and ("past" in tenses[0]) != ("past" in tenses[1]):
-        return "said of different times"
-    signs = [{word: sign for one in side for word, sign in one.polar.items()} for side in readings]
-    if any(signs[0][word] != signs[1][word] for word in signs[0].keys() & signs[1].keys()):
-        return "not the same qualities"
-    conditions = [{word for one in side for word in one.conditions} - {"if"} for side in readings]
-    if conditions[0] and conditions[1] and conditions[0] != conditions[1]:
-        return "only under another condition"
     return None
 
 
 def _words_apart(left: _Read, right: _Read) -> str | tuple[tuple[str, str], ...] | None:
-    """By the order of content words: additions and exchanges of places are differences, substitutions are to be judged."""
-    mine, theirs = left.content, right.content
-    swaps: list[tuple[str, str]] = []
-    gone: Counter[str] = Counter()
-    come: Counter[str] = Counter()
-    count = 0
-    for tag, low, high, start, end in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        gone.update(mine[low:high])
-        come.update(theirs[start:end])
-        swaps.append((" ".join(mine[low:high]), " ".join(theirs[start:end])))
-        count += 0 if _are_synonyms(*swaps[-1]) else max(high - low, end - start)
-    if gone & come:
+    """Word by word, in order; words of one group may stand in each other's place."""
+    mine = [said for said, _, _ in left.words]
+    theirs = [said for said, _, _ in right.words]
+    if mine == theirs:
+        changed = sorted({one[2] for one, other in zip(left.words, right.words, strict=True) if one[1] != other[1]})
+        if changed:
+            return f"another form of {', '.join(changed)}"
+        pairs = zip(left.words, right.words, strict=True)
+        return tuple((one[2], other[2]) for one, other in pairs if one[2] != other[2]) or None
+    gone, come = Counter(mine) - Counter(theirs), Counter(theirs) - Counter(mine)
+    if not gone and not come:
         return "the words stand in another order"
-    for one, other in swaps:
-        if not one or not other:
-            return f"only one says {one or other}"
-        if (
-            _stem(one.rpartition("-")[2]) == _stem(other.rpartition("-")[2])
-            or one.endswith(other)
-            or other.endswith(one)
-        ):
-            return f"{one} is not {other}"
-    changed = sorted(
-        word for word in left.endings.keys() & right.endings.keys() if left.endings[word] != right.endings[word]
-    )
-    if changed:
-        return f"another form of {', '.join(changed)}"
-    if count > min(CORPUS_SWAPS_MAX, CORPUS_SWAPS_SHARE * min(len(mine), len(theirs))):
-        return "said in too many other words"
-    return tuple(swaps) or None
+    if not gone or not come:
+        return f"only one says {' '.join((gone or come).elements()).replace('=', '')}"
+    return f"{' '.join(gone.elements())} is not {' '.join(come.elements())}".replace("=", "")
 
 
 # -- reading ------------------------------------------------------------------------------------------------------
@@ -236,52 +178,36 @@ def _words_apart(left: _Read, right: _Read) -> str | tuple[tuple[str, str], ...]
 def _read(text: str) -> _Read:
     claims = claims_of([Passage("corpus", "corpus", text, (), 1, ref="corpus@1.0")]).claims
     shown = plain(text)
-    taken: list[tuple[int, int]] = []
-    for claim in claims:
-        taken += [(claim.start + item.start, claim.start + item.end) for item in claim.reading.quantities]
-        taken += [(claim.start + item.start, claim.start + item.end) for item in claim.reading.moments]
-    rest = _blanked(shown, taken)
-    words = tokens(_HAVE_TO.sub(lambda match: "must".ljust(len(match[0])), rest))
-    lower = [token.word for token in words]
-    endings: dict[str, set[bool]] = {}
-    for word in lower:
-        endings.setdefault(_stem(word), set()).add(word.endswith("ed"))
+    amounts = [(one.start + item.start, one.start + item.end) for one in claims for item in one.reading.quantities]
+    dates = [(one.start + item.start, one.start + item.end) for one in claims for item in one.reading.moments]
+    times = " ".join(shown[start:end] for start, end in dates)
+    rest = _blanked(shown, [*amounts, *dates])
+    names = _names(rest)
     return _Read(
         claims,
-        tuple(_stem(word) for word in lower if not _says_nothing(word)),
-        frozenset(_names(rest)),
-        frozenset(_folded(word) for word in (*lower, *(match[0] for match in _NAME.finditer(shown)))),
-        tuple(_number(item) for claim in claims for item in claim.reading.quantities),
-        tuple(_moment(item) for claim in claims for item in claim.reading.moments),
-        tuple(match[0].casefold().strip(".'") for match in _DIGIT.finditer(rest)),
+        tuple(canonical(_words(rest))),
+        frozenset(names),
+        frozenset(_folded(word) for word in (*(token.word for token in tokens(rest)), *_NAME.findall(shown))),
         tuple(
-            word
-            for word in lower
-            if word in _NUMBER_WORDS or word in _TIME_WORDS or word.removesuffix("s") in _TIME_WORDS
-        )
-        + tuple(token.word for token in tokens(shown) if token.word in _PARTS_OF_DAY),
-        tuple(word for word in lower if word in _DIRECTIONS),
-        tuple(_MODALS[word] for word in lower if word in _MODALS),
-        tuple(word for word in lower if word in _EXCEPTIONS),
-        tuple(sorted(word.removesuffix("s") for word in lower if word in _SCOPES or word.removesuffix("s") in _SCOPES)),
-        sum(token.word in _DENIALS or token.word.endswith("n't") for token in tokens(shown)),
-        {word: frozenset(found) for word, found in endings.items()},
+            _number(item, claim.text[item.start : item.end]) for claim in claims for item in claim.reading.quantities
+        ),
+        tuple(_moment(item) for claim in claims for item in claim.reading.moments),
+        (
+            *_ZONE.findall(times),
+            *(token.word for token in tokens(times) if token.word in _PARTS_OF_DAY),
+        ),
+        tuple(match[0].casefold().strip(".'") for match in _DIGIT.finditer(rest)),
+        marks(text, _blanked(text, [*amounts, *dates])),
     )
 
 
-def _says_nothing(word: str) -> bool:
-    return (
-        word in lexicon.FUNCTION_WORDS or word in lexicon.CONDITIONS or word.endswith("n't") or word in lexicon.NEGATORS
-    )
-
-
-def _stem(word: str) -> str:
-    """The stem, with the side of its opposite pair: `correct` and `incorrect` are two words."""
-    return f"-{stem(word)}" if canonical_stem(word)[1] < 0 else stem(word)
-
-
-def _number(item: Quantity) -> tuple[object, ...]:
-    return round(item.value, 9), round(item.high, 9), item.dimension, item.bound, item.role
+def _number(item: Quantity, said: str) -> tuple[object, ...]:
+    """What a number tells, and of how it was written what may tell something: `1.10` is no `1.1` as a version, `5-3` no `3-5`."""
+    ends = [float(found) for found in _PLAIN_NUMBER.findall(said)]
+    digits = item.place if item.dimension == "count" and item.place < 1 else 1.0
+    is_turned = len(ends) == 2 and ends[0] > ends[1]
+    amount = (round(item.value, 9), round(item.high, 9), item.dimension, item.bound, item.role)
+    return *amount, stem(item.noun), digits, is_turned
 
 
 def _moment(item: Moment) -> tuple[object, ...]:
@@ -301,11 +227,32 @@ def _moment(item: Moment) -> tuple[object, ...]:
 
 def _names(text: str) -> list[str]:
     """Names and identifiers, without the first words of sentences, which have a capital anyway."""
-    return [
-        _folded(match[0])
-        for match in _NAME.finditer(text)
-        if not (match[0][1:].islower() or len(match[0]) == 1) or not _SENTENCE_START.search(text, 0, match.start())
-    ]
+    return [_folded(match[0]) for match in _NAME.finditer(text) if not _is_plain(text, match.start(), match[0])]
+
+
+def _is_plain(text: str, start: int, word: str) -> bool:
+    """Whether the capital is that of a sentence's first word."""
+    return (word[1:].islower() or len(word) == 1) and _SENTENCE_START.search(text, 0, start) is not None
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    """All words that say something: names as they are, others by stem and ending."""
+    for pattern, said in _SAID_AS:
+        text = pattern.sub(said, text)
+    found: list[tuple[str, str]] = []
+    for token in tokens(text):
+        is_name = _NAME.match(text, token.start) is not None and not _is_plain(
+            text, token.start, text[token.start : token.end]
+        )
+        if is_name or token.word in _AS_IT_IS:
+            found.append((_folded(token.word), ""))
+        elif token.word not in _SILENT:
+            base, ending = form(token.word)
+            if ending == "ing" and found[-1:] == [("is", "")] and base != "be":
+                found[-1] = (base, "")  # "is listening" listens
+            else:
+                found.append((base, ending))
+    return found
 
 
 def _folded(word: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from accordant.coherence_pass.verdicts import Scorer
-from accordant.patterns.corpus.agreement import normal, why_apart
+from accordant.patterns.corpus.agreement import why_apart
+from accordant.patterns.corpus.spelling import normal
 from accordant.patterns.corpus.values import Entry
 from accordant.patterns.corpus.view import View
 from accordant.types.pattern_limits import CORPUS_CANDIDATES_MAX, CORPUS_COLLAPSE_MAX

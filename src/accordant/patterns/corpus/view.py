@@ -14,8 +14,9 @@ from itertools import islice
 from typing import Any, Final
 
 from accordant.document.regions import Log
-from accordant.patterns.corpus.agreement import normal, stems_of_text
+from accordant.patterns.corpus.agreement import stems_of_text
 from accordant.patterns.corpus.embedding import Vectors
+from accordant.patterns.corpus.spelling import normal
 from accordant.patterns.corpus.tallying import Tallies, counts_of
 from accordant.patterns.corpus.values import Counts, Entry, Known, Link, Tally
 from accordant.semantic.arrays import np
