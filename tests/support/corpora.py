@@ -54,6 +54,7 @@ PAIRS_APART = {
     "all of none": ("Not all jobs of the exporter are retried.", "All jobs of the exporter are not retried."),
     "active and passive": ("The gateway is called after login.", "The gateway called after login."),
     "done and to be done": ("The invoice has been paid by Acme.", "The invoice has to be paid by Acme."),
+    "forms of a word": ("The deleted user has a session.", "The deleting user has a session."),
     "certainty": ("The vendor claims that the leak is fixed.", "The vendor proved that the leak is fixed."),
     "order of protocols": ("The proxy turns HTTP into HTTPS.", "The proxy turns HTTPS into HTTP."),
     "operator": ("The guard is x >= 3 in the loop.", "The guard is x > 3 in the loop."),

@@ -19,7 +19,6 @@ _ENDS: Final = ".,;\"'()`"
 _SIGNS: Final = re.compile(r"[/\\_@#$%&=<>^~+*|{}\[\]]|(?<=\w):(?=\w)|^[-!?]\S|\w[!?]\w")
 _CODE: Final = re.compile(r"(`+)([^`\n]+)\1")
 _OPERATOR: Final = re.compile(r"[/\\@#$%&=<>^~+*|!?-]*[/\\@#$%&=<>^~+*|!?][/\\@#$%&=<>^~+*|!?-]*")
-_INTERVAL: Final = re.compile(r"[\[(]\s*-?\d[\d.]*\s*,\s*-?\d[\d.]*\s*[\])]")
 _KEEPS_CASE: Final = re.compile(r"^--?\w|[_\\]|^(?:\.{1,2}|~)?/")
 _UNIT: Final = re.compile(r"(?:(?<=\d)|(?<=\d ))[A-Za-z]{1,3}(?![\w])")
 
@@ -34,7 +33,7 @@ def marks(text: str, rest: str) -> tuple[str, ...]:
     """What has to be the same to the letter, in order: operators with what they stand between, options, paths, units of which
     the case decides. `rest`: the text with blanks where amounts and dates are, which are compared by what they mean."""
     shown = _plain_marks(text)
-    found = [match[0].replace(" ", "") for match in _INTERVAL.finditer(shown)]
+    found: list[str] = []
     words = list(re.finditer(r"\S+", shown))
     for n, word in enumerate(words):
         core = _core(rest[word.start() : word.end()].strip())
