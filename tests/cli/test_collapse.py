@@ -90,6 +90,7 @@ def test_what_cannot_be_is_a_usage_error(store: Path, tmp_path: Path) -> None:
         ("ws://127.0.0.1:1",),
     ):
         assert run("collapse", *words).exit_code == 2, words
+    assert "has no corpus 'lore'" in run("collapse", store, "--region", "lore").stderr
     assert changes(store) == before
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from accordant import Engine
 from accordant.patterns.corpus.embedding import Vectors
 from accordant.types.pattern_limits import CORPUS_PRODUCT_ROWS
-from corpora import Chosen, facts, hive_with
+from corpora import PAIRS_APART, Chosen, facts, hive_with
 from worlds import TASK, in_loop
 
 
@@ -39,3 +39,16 @@ async def test_where_nothing_is_near_the_verdict_names_the_nearest_that_stands()
         for ref in (known.ref, again.ref):
             await hive.retract(ref, why="an experiment")
         assert round((await hive.knowledge.contribute(text)).similarity or 0, 4) == 0.5
+
+
+@in_loop
+async def test_what_is_far_is_no_link_even_where_the_rules_would_call_it_a_contradiction() -> None:
+    """The nearest is named by its similarity alone when it is below what a link is worth."""
+    embedder = Chosen()
+    one, other = PAIRS_APART["number"]
+    embedder.place(one, 0.6, other)
+    async with Engine() as engine:
+        hive = await engine.open(hive_with(embedder=embedder, scorer=None), TASK, "hive", agent="ann")
+        await hive.knowledge.contribute(one)
+        verdict = await hive.knowledge.contribute(other)
+        assert (verdict.status, round(verdict.similarity or 0, 4), verdict.links) == ("accepted", 0.6, ())
