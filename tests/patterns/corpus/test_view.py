@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Sequence
+
 import numpy as np
 
 from accordant import Engine
+from accordant.patterns.corpus import Entry
 from accordant.patterns.corpus.embedding import Vectors
 from accordant.types.pattern_limits import CORPUS_PRODUCT_ROWS
-from corpora import PAIRS_APART, Chosen, facts, hive_with
+from corpora import PAIRS_APART, Calm, Chosen, facts, hive_with
 from worlds import TASK, in_loop
 
 
@@ -52,3 +57,39 @@ async def test_what_is_far_is_no_link_even_where_the_rules_would_call_it_a_contr
         await hive.knowledge.contribute(one)
         verdict = await hive.knowledge.contribute(other)
         assert (verdict.status, round(verdict.similarity or 0, 4), verdict.links) == ("accepted", 0.6, ())
+
+
+class Slow(Calm):
+    """A verdict that a test waits for, and lets go on."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_go_on = threading.Event(), threading.Event()
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """When it is told to."""
+        self.asked.set()
+        assert self.may_go_on.wait(20)
+        return super().score(pairs)
+
+
+@in_loop
+async def test_nobody_who_asks_waits_for_a_collapse() -> None:
+    """While it judges, the same handle searches, reads and cites; then it redirects what it has found."""
+    embedder, scorer = Chosen(), Slow()
+    one, other = "The API allows 100 requests per minute.", "The API permits 100 requests per minute."
+    embedder.place(other, 0.99, one)
+    async with Engine() as engine:
+        cls = hive_with(embedder=embedder, scorer=scorer)
+        hive = await engine.open(cls, TASK, "hive", agent="ann", roles={"curator"})
+        refs = [await hive.knowledge.regions[0].append(Entry(text=text)) for text in (one, other)]
+        collapsing = asyncio.create_task(hive.knowledge.collapse())
+        assert await asyncio.to_thread(scorer.asked.wait, 20)
+        try:
+            async with asyncio.timeout(10):
+                assert {hit.text for hit in await hive.knowledge.search(one)} == {one, other}
+                assert len(await hive.knowledge.entries()) == 2
+                await hive.knowledge.cite(refs[1])
+        finally:
+            scorer.may_go_on.set()
+        assert (await collapsing).redirected == {refs[1]: refs[0]}
+        assert (await hive.knowledge.entry(refs[1])).counts.citations == 1

@@ -267,12 +267,12 @@ class Corpus(Pattern):
         Raises `Denied` for whoever is none of the corpus' curators, and `NoAuthority` offline."""
         memory = self._memory
         async with queue_of((self._document.key.path, self.name)):
-            async with memory.view.lock:
-                if await self._refreshed(memory.view) is None:
-                    raise NoAuthority("a collapse needs the server", code="not_connected", path=self.name)
-                judged = await in_thread(
-                    duplicates, memory.view, self.settings.threshold, self.settings.the_scorer(), everything=everything
-                )
+            view = View(memory.view.vectors)  # its own: it takes minutes, and nobody who asks waits for it
+            if await self._refreshed(view) is None:
+                raise NoAuthority("a collapse needs the server", code="not_connected", path=self.name)
+            judged = await in_thread(
+                duplicates, view, self.settings.threshold, self.settings.the_scorer(), everything=everything
+            )
             redirected: dict[Ref, Ref] = {}
             for younger, older, similarity in judged.pairs:
                 if dry_run or await self._redirect(younger, older, similarity):
