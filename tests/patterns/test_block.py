@@ -334,3 +334,22 @@ def test_rethinking_what_was_not_read_is_refused(kind: str, tmp_path: Path) -> N
             assert (await night.memory.read()).value == "kept"
 
     asyncio.run(main())
+
+
+def test_a_block_holds_so_much_and_its_lease_is_the_owners() -> None:
+    """Beyond `max_bytes=` nothing is added; nobody else takes the lease, to keep the owner out."""
+
+    class Small(Document):
+        memory: Block = block(owner="curator", max_bytes=10)
+
+    async def main() -> None:
+        async with Engine() as engine:
+            web = await engine.open(Small, TASK, "brief", agent="web")
+            await web.memory.append("0123456789")
+            with pytest.raises(Denied) as full:
+                await web.memory.append("x")
+            assert full.value.code == "region_full"
+            with pytest.raises(Denied):
+                await web.guarded_map("memory_lease").claim("rethink", 60)
+
+    asyncio.run(main())

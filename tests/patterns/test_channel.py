@@ -503,3 +503,20 @@ def test_a_list_has_no_negative_length() -> None:
                 await lead.findings.pending(-1)
 
     asyncio.run(main())
+
+
+def test_a_decision_is_not_taken_off_the_books() -> None:
+    """Supervisors decide; they do not delete a decision, nor keep the others from deciding."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            lead = await engine.open(Plan, NS, "plan", agent="lead")
+            web = await engine.open(Plan, NS, "plan", agent="web")
+            proposed = await web.findings.propose(Finding(text="x"))
+            await lead.findings.accept(proposed)
+            decisions, key = lead.guarded_map("findings_decisions"), proposed.ref.rpartition("@")[2]
+            for act in (decisions.delete(key, expect=await decisions.read(key)), decisions.claim(key, 60)):
+                with pytest.raises(Denied):
+                    await act
+
+    asyncio.run(main())

@@ -313,6 +313,22 @@ def test_typed_values() -> None:
     asyncio.run(main())
 
 
+def test_nothing_is_created_after_it_was_changed() -> None:
+    """A creator's clock may be ahead of the authority's, or before 1970: the item is there, and its times make sense."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            document = await engine.open(None, NS, "open", agent="ann")
+            for name, clock in (("ahead", 9_999_999_999.0), ("before", -5.0)):
+                memory = Store[Any](document, name, store(clock=lambda at=clock: at))
+                await memory.put(USERS, "a", 1)
+                item = await memory.get(USERS, "a")
+                assert item is not None
+                assert 0 <= item.created_at <= item.updated_at
+
+    asyncio.run(main())
+
+
 def test_values_belong_to_their_reader() -> None:
     """Changing what a search gave changes nothing that the next one gives."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from accordant.patterns.store import Delete, Put
 from accordant.patterns.store_filter import BadFilter, passes
 from accordant.patterns.store_texts import texts_of
 from minilm import needs_minilm, needs_numpy
-from served import connection, cut, offline, served, until
+from served import back, connection, cut, offline, served, until
 
 NS = Namespace.task("acme", "q3")
 ASKED: list[str] = []
@@ -308,6 +309,26 @@ def test_an_index_over_a_websocket_is_that_in_the_process() -> None:
                     assert [(one.key, one.value, one.version) for one in theirs] == [
                         (one.key, one.value, one.version) for one in await ours.search(limit=100)
                     ]
+
+    asyncio.run(main())
+
+
+def test_an_index_forgets_another_life_of_the_document() -> None:
+    """Where the document was made anew, what the old one held is not found any more."""
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            async with Engine() as engine, served(engine) as url:
+                ann = await stack.enter_async_context(connect(Hive, url, NS, "hive", agent="ann"))
+                await ann.memory.put(("a",), "old", 1)
+                assert [one.key for one in await ann.memory.search()] == ["old"]
+            await offline(ann)
+            async with Engine() as engine, served(engine, port=int(url.rpartition(":")[2])):
+                await (await engine.open(Hive, NS, "hive", agent="bob")).memory.put(("a",), "new", 2)
+                await back(ann)
+                assert [one.key for one in await ann.memory.search()] == ["new"]
+                assert await ann.memory.list_namespaces() == [("a",)]
+                await ann.close()
 
     asyncio.run(main())
 
