@@ -3,7 +3,7 @@
 First, with 1,000, 10,000 and 100,000 entries there: a contribution that becomes an entry (one after the other, and 32 at
 once), one that is merged, a query, a handle's first look, and beside them the bare product of a vector with all
 vectors, which no exact search can do without. With vectors that cost nothing to make, and by words alone; what the encoder takes
-for a text is a row of its own. Last: the p50 and p99 of queries alone, and beside contributors at 95 queries to 5 contributions.
+for a text is a row of its own: `OPENBLAS_NUM_THREADS=1`, as the commands have it, or as it is. Last: the p50 and p99 of queries alone, and beside contributors at 95 queries to 5 contributions.
 """
 
 from __future__ import annotations

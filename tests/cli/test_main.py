@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -234,3 +235,22 @@ def test_a_document_may_be_named_by_its_last_word(tmp_path: Path) -> None:
     for wrong in ("q4/board", "oard", "Board", "*", ""):
         assert run("doctor", store, wrong).exit_code == 2, wrong
     assert "it has:" in run("doctor", store, "none").stderr
+
+
+def test_numpys_own_threads_are_one_unless_somebody_says_otherwise() -> None:
+    """Set before any command, and numpy with it, is imported; a setting of the user's stays."""
+    code = """
+import os, sys
+from accordant.cli.main import _function
+assert "numpy" not in sys.modules
+_function("collapse")
+print(os.environ["OPENBLAS_NUM_THREADS"])
+"""
+    told = []
+    for setting in ({}, {"OPENBLAS_NUM_THREADS": "3"}):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | setting
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=True, env=environment
+        )
+        told.append(done.stdout.strip())
+    assert told == ["1", "3"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import time
 
 from accordant.adapters.http_judge import HttpJudge
@@ -59,8 +58,6 @@ def tell_judge(judge: HttpJudge | None) -> None:
 
 
 def _scorer(model: str | None) -> Scorer | None:
-    # Its matrices are small: more threads of numpy's library only wait for each other, at nearly three times the work
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         found: Scorer = getattr(importlib.import_module(MODULE), FACTORY)(model or OWN)
     except (ImportError, AttributeError, AccordantError) as error:

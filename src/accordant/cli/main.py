@@ -77,6 +77,9 @@ class Commands(TyperGroup):
 
 def _function(name: str) -> tuple[Callable[..., None], bool]:
     """The command's function, and whether all that it needs is installed."""
+    # Read when numpy is first imported. Our matrices are small: more threads of its library only wait for each other, at three
+    # to five times the work where others use the machine too
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     module, function = COMMANDS[name]
     try:
         found: Callable[..., None] = getattr(importlib.import_module(module), function)
