@@ -1,10 +1,10 @@
 """What does a corpus cost as it grows, and does a query feel the contributors? `python bench/corpus.py [--quick]`
 
-First, with 1,000, 10,000 and 100,000 entries there: a contribution that becomes an entry (one after the other, and 32 at once), one
-that is merged, a query, a handle's first look, and beside them the bare product of a vector with all vectors, which no exact search
-can do without; with vectors that cost nothing to make, and by words alone. Then: the p50 and p99 of queries alone, and beside
-contributors at 95 queries to 5 contributions. Last: what the encoder takes for a text, with `OPENBLAS_NUM_THREADS=1`, as commands
-have it, or without.
+First, with 1,000, 10,000 and 100,000 entries there: a contribution that becomes an entry (one after the other, and 32 at once),
+one that is merged, a query, a handle's first look, and beside them the bare product of a vector with all vectors, which no exact
+search can do without; with vectors that cost nothing to make, and by words alone. Then: the p50 and p99 of queries alone, and
+beside contributors at 95 queries to 5 contributions. Last: what the encoder takes for a text, with `OPENBLAS_NUM_THREADS=1`, as
+commands have it, or without.
 """
 
 from __future__ import annotations
