@@ -353,3 +353,21 @@ def test_a_block_holds_so_much_and_its_lease_is_the_owners() -> None:
                 await web.guarded_map("memory_lease").claim("rethink", 60)
 
     asyncio.run(main())
+
+
+def test_a_rewriting_takes_no_part_in_a_transaction() -> None:
+    """It is refused where it is asked for, and what else the transaction writes can land."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            curator = await engine.open(Memory, TASK, "brief", agent="curator")
+            async with curator.transaction() as tx:
+                await tx.memory.append("kept")
+                seen = await curator.memory.read()
+                for act in (tx.memory.rethink("x", expect=seen), tx.memory.compact(lambda text: text)):
+                    with pytest.raises(Invalid) as refused:
+                        await act
+                    assert refused.value.code == "in_transaction"
+            assert (await curator.memory.read()).value == "kept"
+
+    asyncio.run(main())

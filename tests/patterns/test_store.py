@@ -226,6 +226,22 @@ def test_several_writes_land_whole_or_not_at_all() -> None:
     asyncio.run(main())
 
 
+def test_a_batch_has_one_change_for_each_item() -> None:
+    """Two would be in each other's way: neither lands, also where the second is a deletion of what is not there yet."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            memory = (await engine.open(Hive, NS, "hive", agent="ann")).memory
+            put, gone = Put(USERS, "a", 1, overwrite=True), Delete(USERS, "a", overwrite=True)
+            for changes in ((put, gone), (gone, put), (put, put), (gone, gone)):
+                with pytest.raises(Invalid) as refused:
+                    await memory.write(*changes)
+                assert refused.value.code == "twice_in_one"
+            assert await memory.get(USERS, "a") is None
+
+    asyncio.run(main())
+
+
 def test_a_batch_that_loses_says_what_is_there() -> None:
     """As a single write does, with or without a schema: `item` is what to derive again from."""
 

@@ -155,6 +155,13 @@ class Block(Pattern):
         touched is a `Conflict` (`draft.refresh()` reads it again), a fold keeps what they added. Raises `Conflict` (`claimed`)
         while another owner holds it, `Denied`.
         """
+        if self._document.outside is not self._document:
+            text = (
+                f"{self.name} cannot be rewritten within a transaction: the lease is held while the rewriting is made"
+            )
+            raise Invalid(
+                text, code="in_transaction", path=self.name, hint="rewrite it before or after the transaction"
+            )
         claim = await take(self._lease, _LEASE, ttl, why="rethinking")
         draft = Draft(self._document, self._text, self._lease, claim)
         renewing = asyncio.create_task(draft.renewing(ttl, sleep), name=f"{self.name} lease")

@@ -203,6 +203,9 @@ class Store(Pattern, Generic[T]):
     ) -> list[Item[T] | Absent]:
         """Several puts and deletes, at most 500, all or none; what each leaves, in order, all at one version (whose time is not
         told here: `updated_at` is when the item was created). Raises as `put` and `delete` do."""
+        names = [encoded(change.namespace, change.key) for change in changes]
+        if len(set(names)) < len(names):  # also of a deletion that finds nothing yet, and so would write nothing
+            raise Invalid("one write() has one change for each item", code="twice_in_one", path=self.name)
         for attempt in range(1, UPDATE_ATTEMPTS + 1):
             blind: set[str] = set()
             try:
