@@ -11,28 +11,39 @@ from minilm import HOSTILE
 
 HELD = {
     "an e-mail address": [
+        "Ping bob at acme dot io for access",
+        "The admin is anna@exämple.de in the log",
         "Contact jane.doe@example.com for access to the cluster",
         "Ask jane [at] example [dot] com about the runbook",
         "jane.doe＠example.com has root",  # noqa: RUF001 - a full-width sign
         "jane\u200b.doe@exa\u200bmple.com has root",
     ],
     "a phone number": [
+        "Call 0049 30 901820 at night",
+        "Tel. 089 / 12 34 56 78 is the pager",
+        "Phone No. 020 7946 0958 is in the row",
+        "fax 030-901820-99 of the office",
         "Call +49 151 12345678 when the pager is silent",
         "The on-call phone is 415-555-2671 these days",
         "(415) 555-2671 reaches the operator",
         "phone: 030 1234567 in Berlin",
     ],
     "a bank account number": [
+        "iban=de89370400440532013000 was logged",
         "The IBAN is DE89 3704 0044 0532 0130 00 for refunds",
         "Pay to GB82WEST12345698765432 in tests",
         "Refunds go to DE89 3704 0044 0532 0130 00 AND nowhere else",
     ],
     "a payment card number": [
+        "Card 4222222222222 was declined",
         "Card 4111 1111 1111 1111 is used in the sandbox",
         "Card 5500-0000-0000-0004 works there",
         "The card is 378282246310005 in the sandbox",
     ],
     "a national id": [
+        "SSN: 219 09 9999 of the client",
+        "NI number QQ123456C of the client",
+        "CPF 11144477735 of the client",
         "Her number is 078-05-1120 in the seed data",
         "NINO AB 12 34 56 C is in the fixtures",
         "DNI 12345678Z of the customer is stored",
@@ -41,8 +52,16 @@ HELD = {
         "passport number C01X00T47 was used",
         "٠٧٨-٠٥-١١٢٠ is in the seed data",  # noqa: RUF001 - other digits
     ],
-    "a date of birth": ["Date of birth: 12/03/1984 of the customer", "The customer was born on 12 March 1984 in Rome"],
+    "a date of birth": [
+        "geboren am 12.03.1984 in Bonn",
+        "Date of birth: 12/03/1984 of the customer",
+        "The customer was born on 12 March 1984 in Rome",
+    ],
     "a key, token or password": [
+        "authorization: Basic YWRtaW46V2ludGVyMjAyNCE= works",
+        "redis://:hunter22pass@cache:6379 works",
+        "DB_PASS=Winter2024 in the env file",
+        "credentials admin:Winter2024! work on staging",
         "The key is AKIAIOSFODNN7EXAMPLE in the staging account",
         "Use token ghp_abcdefghijklmnopqrstuvwxyz0123456789 for CI",
         "sk-proj-abcdefghijklmnopqrstuvwx is the key",
@@ -56,7 +75,15 @@ HELD = {
     ],
 }
 
-PASS = """The API allows 100 requests per minute per key
+PASS = """The IMEI 490154203237518 is the one in the simulator
+The job id 4000000000000002 was retried three times
+The order number 4539148803436467 was refunded
+The section 508-12-3456 of the manual is about the alarms
+The VLAN 100-200-3000 trunk carries the storage traffic
+Basic authentication is off by default since version 3
+The phone number column has 20 characters in Postgres
+The tax rate 19.000000 is kept with six decimals
+The API allows 100 requests per minute per key
 Clone with git@github.com:acme/repo.git and run make
 react@18.2.0 breaks with next@14.1.0 on Node 20
 Passwords are hashed with argon2id and a 16-byte salt

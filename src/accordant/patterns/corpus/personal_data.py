@@ -15,19 +15,34 @@ from typing import Final
 __all__ = ["personal_data"]
 
 _WORDED: Final = r"(?:\s+(?:is|was|are|to|=|:)|\s*(?:[:=]|=>|->))\s*"
+_DIALLED: Final = r"\(?\+?\d(?:[\s()./-]{0,3}\d){6,14}"
 _EMAIL: Final = re.compile(
     r"(?<![\w.+-])(?!git@)[\w.!#$%&'*+/=?^`{|}~-]{1,64}(?:@|\s?[\[({]\s?at\s?[\])}]\s?)"
-    r"[a-z0-9](?:[a-z0-9-]{0,62})(?:(?:\.|\s?[\[({]\s?dot\s?[\])}]\s?)[a-z0-9-]{1,63}){0,4}"
+    r"[^\W_](?:[^\W_]|-){0,62}(?:(?:\.|\s?[\[({]\s?dot\s?[\])}]\s?)(?:[^\W_]|-){1,63}){0,4}"
     r"(?:\.|\s?[\[({]\s?dot\s?[\])}]\s?)[a-z]{2,24}(?![\w-])",
     re.IGNORECASE,
 )
+_SPELT_EMAIL: Final = re.compile(r"\b[\w.+-]{1,64} at (?:[\w-]{1,63} dot ){1,4}[a-z]{2,24}\b", re.IGNORECASE)
 _PHONES: Final = (
     re.compile(r"(?<![\w+.])\+[1-9](?:[\s().-]{0,2}\d){7,14}(?![\w.]?\d)"),
-    re.compile(r"(?<![\w.-])(?:1[ .-])?(?:\(\d{3}\)\s?|\d{3}[ .-])\d{3}[.-]\d{4}(?![\w-]|\.\d)"),
-    re.compile(rf"\b(?:phone|telephone|tel|mobile|cell|fax|whatsapp)(?: (?:number|no))?\.?{_WORDED}\+?\d(?:[\s().-]?\d){{6,14}}", re.I),
+    re.compile(r"(?<![\w.-])(?:1[ .-])?(?:\([2-9]\d{2}\)\s?|[2-9]\d{2}[ .-])[2-9]\d{2}[.-]\d{4}(?![\w-]|\.\d)"),
+    re.compile(r"(?<![\w.-])(?<!\d )00[1-9]\d{0,2}(?:[ ./()-]{1,3}\d{2,}){2,5}(?![\w.-])"),
+    re.compile(rf"\b(?:phone|telephone|telefon|tel|mobile|cell|fax|whatsapp)(?: (?:number|no))?\.?{_WORDED}{_DIALLED}", re.I),
+    re.compile(rf"\b(?:tel\.|(?:phone|fax|tele(?:fon|phone)) (?:no\.?|number)|fax) {_DIALLED}", re.I),
+    re.compile(r"(?<![\w.-])\(0\d{1,4}\) ?\d[\d /-]{4,12}\d(?![\w-]|\.\d)"),
 )  # fmt: skip
 _IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
+_NAMED_IBAN: Final = re.compile(r"\biban\b\W{0,3}([A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30})(?![A-Z0-9])", re.IGNORECASE)
 _CARD: Final = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w-]|\.\d)")
+_ISSUED: Final = re.compile(
+    r"4\d{12}(?:\d{3}(?:\d{3})?)?|(?:5[1-5]|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d*(?<=^.{16})|3[47]\d{13}"
+    r"|(?:36|38|30[0-5])\d*(?<=^.{14})|(?:6011|65\d\d|64[4-9]\d|35[2-8]\d|62\d\d)\d*(?<=^.{16})"
+)
+_IDS: Final = re.compile(
+    r"\b(?:id|ids|order|offset|offsets|ticket|job|trace|span|partition|sequence|section|part|issue|imei|serial|tracking|isbn|ean|build"
+    r"|commit|epoch|timestamp)(?: (?:number|no\.?|id|is|was))?\s?[:=#]?\s?[\"'`(]?$",
+    re.IGNORECASE,
+)
 _SSN: Final = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 _NINO: Final = re.compile(r"(?<!\w)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)")
 _DNI: Final = re.compile(r"(?<![\w-])([XYZ]|\d)(\d{7})-?([A-Z])(?![\w-])")
@@ -35,12 +50,13 @@ _CPF: Final = re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])")
 _AADHAAR: Final = re.compile(r"(?<![\w-])[2-9]\d{3} \d{4} \d{4}(?! ?\d)(?!\w)")
 _INSEE: Final = re.compile(r"(?<![\w-])[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}(?!\w)")
 _NAMED_ID: Final = re.compile(
-    r"\b(?:passport|social security|national (?:id|insurance)|identity card|driver'?s licen[cs]e|tax)(?: (?:number|no|id|card))?\.?"
-    rf"(?:{_WORDED}|\s+#?)(?=[A-Z]*\d)[A-Z0-9][A-Z0-9-]{{5,14}}\b",
+    r"\b(?:passport|social security|ssn|national (?:id|insurance)|nino|ni number|identity card|driv(?:er'?s|ing) licen[cs]e|tax(?: id)?|cpf"
+    r"|steuer-?id|medicare|nhs|pan)(?: (?:number|no|id|card))?\.?"
+    rf"(?:{_WORDED}|\s+#?)(?:\d(?:[ -]?\d){{7,11}}(?![\w.])|(?=[A-Z]*\d{{2}})(?=(?:\D{{0,5}}\d){{4}})[A-Z0-9][A-Z0-9-]{{7,16}}(?![\w.]))",
     re.IGNORECASE,
 )
 _BIRTH: Final = re.compile(
-    r"\b(?:date of birth|birth ?date|birthday|dob|born)\b(?: (?:is|on|was|in))?\s*[:=]?\s*"
+    r"\b(?:date of birth|birth ?date|birthday|dob|born|geboren|geburtsdatum|n[ée]e? le|nacid[oa] el)\b(?: (?:is|on|was|in|am))?\s*[:=]?\s*"
     r"(?:\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}|\d{1,2}(?:st|nd|rd|th)? [A-Z][a-z]{2,8},? \d{4}|[A-Z][a-z]{2,8} \d{1,2},? \d{4})",
     re.IGNORECASE,
 )
@@ -50,16 +66,19 @@ _KEYS: Final = re.compile(
     r"|(?:sk|pk|rk)[-_](?:live|test|proj|ant|or)?[-_]?[A-Za-z0-9_-]{20,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}|npm_[A-Za-z0-9]{30,}"
     r"|hf_[A-Za-z0-9]{30,}|dop_v1_[a-f0-9]{60,}|pypi-[\w-]{40,}|SG\.[\w-]{16,}\.[\w-]{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{8,}"
     r"|AGE-SECRET-KEY-1[0-9A-Z]{50,}|shp(?:at|ss|ca)_[a-f0-9]{30,})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY|\bBearer\s+(?=\S*\d)[\w.~+/-]{20,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY|\bBearer\s+(?=\S*\d)[\w.~+/-]{20,}|\bBasic\s+(?=\S*[\d=+/])[A-Za-z0-9+/]{12,}={0,2}"
 )
 _URL_SECRET: Final = re.compile(
-    r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:(?P<secret>[^\s@/]{3,128})@[\w.-]+", re.IGNORECASE
+    r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,64}:(?P<secret>[^\s@/]{3,128})@[\w.-]+", re.IGNORECASE
 )
 _PASSWORD: Final = re.compile(
     r"\b(?:pass(?:word|wd|phrase|code)|pwd|secret(?:[_ -]?key)?|api[_ -]?key|access[_ -]?(?:key|token)|auth[_ -]?token|private[_ -]?key"
-    r"|client[_ -]?secret|[A-Z][A-Z0-9_]*_(?:PASSWORD|SECRET|TOKEN|API_KEY|KEY))['\"]?"
+    r"|client[_ -]?secret|[A-Z][A-Z0-9_]*_(?:PASSWORD|PASSWD|PASS|PWD|SECRET|TOKEN|API_KEY|KEY))['\"]?"
     r"(?P<link>\s*(?:[:=]|=>|->)\s*|\s+(?:is|was|to)\s+)(?P<quote>[\"'`]?)(?P<secret>[^\s\"'`,;]{4,200})",
     re.IGNORECASE,
+)
+_LOGIN: Final = re.compile(
+    r"\b(?:credentials?|login)\b[^\n:]{0,12}\s[\w.-]{1,64}:(?P<secret>(?=\S*\d)(?=\S*[A-Za-z])[^\s/]{6,})"
 )
 _NO_SECRET: Final = re.compile(
     r"[<>${}\[\]()*.…]|^x+$|^(?:your|my|the|a|an|some|any|not|never|set|read|stored|hashed|required|optional|secret|password|pass|token|key"
@@ -91,7 +110,8 @@ def _digits(text: str) -> list[int]:
 
 
 def _has_iban(text: str) -> bool:
-    return any(_is_iban(part) for match in _IBAN.finditer(text) for part in _prefixes(match[0]))
+    found = [match[0] for match in _IBAN.finditer(text)] + [match[1].upper() for match in _NAMED_IBAN.finditer(text)]
+    return any(_is_iban(part) for shown in found for part in _prefixes(shown))
 
 
 def _prefixes(shown: str) -> list[str]:
@@ -108,8 +128,12 @@ def _is_iban(shown: str) -> bool:
 
 
 def _has_card(text: str) -> bool:
+    """A number of a card scheme's length and first digits, its check digit right, that is not called an id of something."""
     return any(
-        13 <= len(digits) <= 19 and _luhn(digits) for match in _CARD.finditer(text) if (digits := _digits(match[0]))
+        _ISSUED.fullmatch(digits := "".join(char for char in match[0] if char.isdigit()))
+        and _luhn(_digits(digits))
+        and not _IDS.search(text, 0, match.start())
+        for match in _CARD.finditer(text)
     )
 
 
@@ -120,7 +144,7 @@ def _luhn(digits: list[int]) -> bool:
 
 def _has_national_id(text: str) -> bool:
     return bool(
-        _SSN.search(text)
+        any(not _IDS.search(text, 0, match.start()) for match in _SSN.finditer(text))
         or _NINO.search(text)
         or _NAMED_ID.search(text)
         or any(_is_dni(match) for match in _DNI.finditer(text))
@@ -173,7 +197,7 @@ def _times(a: int, b: int) -> int:
 def _has_secret(text: str) -> bool:
     if _KEYS.search(text):
         return True
-    if any(not _NO_SECRET.search(match["secret"]) for match in _URL_SECRET.finditer(text)):
+    if any(not _NO_SECRET.search(match["secret"]) for found in (_URL_SECRET, _LOGIN) for match in found.finditer(text)):
         return True
     return any(_is_password(match) for match in _PASSWORD.finditer(text))
 
@@ -189,7 +213,7 @@ def _is_password(match: re.Match[str]) -> bool:
 
 _KINDS: Final[tuple[tuple[str, Callable[[str], object]], ...]] = (
     ("a key, token or password", _has_secret),
-    ("an e-mail address", _EMAIL.search),
+    ("an e-mail address", lambda text: _EMAIL.search(text) or _SPELT_EMAIL.search(text)),
     ("a bank account number", _has_iban),
     ("a payment card number", _has_card),
     ("a national id", _has_national_id),
