@@ -23,6 +23,7 @@ SAME = [
     ("You have to send the tenant header.", "You must send the tenant header."),
     ("**Redis** caches the sessions of the portal.", "- Redis caches the sessions of the portal"),
     ("The flag `--dry-run` prints the plan.", "The flag --dry-run prints the plan."),
+    ("Next.js Server Actions drop files.", "Next.js server actions drop the files"),
     ("The gateway listens on port 8080.", "The gateway is listening on port 8080."),
     ("The limit is 5 GB per user.", "The limit is 5 gb per user."),
     ("The behaviour of the parser is documented.", "The behavior of the parser is documented."),

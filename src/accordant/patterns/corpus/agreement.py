@@ -236,15 +236,16 @@ def _is_plain(text: str, start: int, word: str) -> bool:
 
 
 def _words(text: str) -> list[tuple[str, str]]:
-    """All words that say something: names as they are, others by stem and ending."""
+    """All words that say something: identifiers as they are, others by stem and ending."""
     for pattern, said in _SAID_AS:
         text = pattern.sub(said, text)
     found: list[tuple[str, str]] = []
     for token in tokens(text):
-        is_name = _NAME.match(text, token.start) is not None and not _is_plain(
-            text, token.start, text[token.start : token.end]
+        said = text[token.start : token.end]
+        is_identifier = (
+            not said[1:].islower() and _NAME.match(said) is not None and not _is_plain(text, token.start, said)
         )
-        if is_name or token.word in _AS_IT_IS:
+        if is_identifier or token.word in _AS_IT_IS:
             found.append((_folded(token.word), ""))
         elif token.word not in _SILENT:
             base, ending = form(token.word)
