@@ -20,6 +20,7 @@ from accordant import (
     End,
     Engine,
     Fenced,
+    Firing,
     Guarded,
     GuardedMap,
     Invalid,
@@ -31,6 +32,7 @@ from accordant import (
     connect,
 )
 from accordant.types.memory_limits import EVENT_REGIONS_MAX
+from accordant.types.pattern_limits import PASSED_OVER_MAX
 from accordant.types.regions import Kind
 from served import cut, served, until
 from worlds import TASK, EmbeddedWorld, in_loop, world
@@ -776,3 +778,114 @@ async def test_turns_are_an_ordinary_region() -> None:
         assert (await doc.turns.read("g/reads / all")).value == Turn(0, "scheduler")
         assert doc.schema.regions["turns"].kind is Kind.GUARDED_MAP
         assert (await doc.firings.read()).value[0].group == "g"
+
+
+class _Odd(BaseException):
+    """What test runners and other loops raise to stop something."""
+
+
+@in_loop
+async def test_whatever_a_source_raises_is_its_failure() -> None:
+    """An exception that is no `Exception` fails its source too: the run goes on to its end, and nobody waits for the dead."""
+    async with world("memory", Path()) as w:
+        doc = await opened(w)
+        scheduler = Scheduler(doc, failures=1)
+
+        @scheduler.on("evidence", when=said)
+        async def bad(wake: Wake) -> None:
+            raise _Odd("stop")
+
+        await doc.evidence.append("one")
+        run = await asyncio.wait_for(scheduler.run(idle=0.05), 5)
+        assert (run.reason, run.suspended) == (End.IDLE, ("bad",))
+        assert isinstance(run.failures[0].error, _Odd)
+
+
+@worlds
+@in_loop
+async def test_who_watches_firings_is_woken_by_them(kind: str, tmp_path: Path) -> None:
+    """What another scheduler puts on record wakes a source that names the record."""
+    async with world(kind, tmp_path / "a.db") as w:
+        doc, other = await opened(w), await opened(w, "other")
+        scheduler, heard = Scheduler(doc), asyncio.Event()
+
+        @scheduler.on("firings", when=lambda board: board["firings"].value)
+        async def auditor(wake: Wake) -> None:
+            heard.set()
+
+        ready = asyncio.Event()
+
+        @scheduler.on("evidence")
+        async def first(wake: Wake) -> None:
+            ready.set()
+
+        running = asyncio.create_task(scheduler.run(until=lambda board: "stop" in board["open_questions"].value))
+        await ready.wait()
+        await heard.wait()  # by the record of `first`
+        heard.clear()
+        await other.firings.append(Firing("x", "because", 1, 1, 1))
+        await asyncio.wait_for(heard.wait(), 5)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@in_loop
+async def test_nobody_starves_behind_a_higher_priority() -> None:
+    """A source that wakes itself for ever, at a higher priority and one at a time, lets the others have a turn."""
+    async with world("memory", Path()) as w:
+        doc = await opened(w)
+        scheduler = Scheduler(doc, concurrency=1, runaway=None, budget=Budget(firings=3 * PASSED_OVER_MAX))
+
+        @scheduler.on("evidence", when=said, priority=5)
+        async def loud(wake: Wake) -> None:
+            await wake.doc.evidence.append("again")
+
+        @scheduler.on("evidence", when=said)
+        async def quiet(wake: Wake) -> None:
+            """Its turn is all that it wants."""
+
+        await doc.evidence.append("one")
+        run = await scheduler.run()
+        assert run.names[:PASSED_OVER_MAX] == ["loud"] * PASSED_OVER_MAX
+        assert run.names.count("quiet") == 2
+
+
+@in_loop
+async def test_renewing_a_claim_wakes_nobody() -> None:
+    """Workers that hold tasks for long are no reason to fire, and no circle."""
+    async with world("memory", Path()) as w:
+        doc, worker = await opened(w), await opened(w, "worker")
+        await worker.tasks.commit("a", {"title": "long"}, expect=await worker.tasks.read("a"))
+        claim = await worker.tasks.claim("a", 60)
+        scheduler, fired = Scheduler(doc), asyncio.Event()
+
+        @scheduler.on("tasks", when=lambda board: board["tasks"].value)
+        async def watcher(wake: Wake) -> None:
+            fired.set()
+
+        running = asyncio.create_task(scheduler.run(until=lambda board: board["evidence"].value))
+        await fired.wait()
+        for _ in range(30):
+            claim = await worker.tasks.renew(claim, 60)
+        await worker.evidence.append("done")
+        run = await running
+        assert (run.reason, run.names) == (End.UNTIL, ["watcher"])
+
+
+@worlds
+@in_loop
+async def test_a_goal_is_seen_wherever_it_is_reached(kind: str, tmp_path: Path) -> None:
+    """A run ends when its goal holds, also when that is said in a region that no source watches."""
+    async with world(kind, tmp_path / "a.db") as w:
+        doc, web = await opened(w), await opened(w, "web")
+        scheduler, ready = Scheduler(doc), asyncio.Event()
+
+        @scheduler.on("evidence")
+        async def listener(wake: Wake) -> None:
+            ready.set()
+
+        running = asyncio.create_task(scheduler.run(until=lambda board: board["hypotheses"].value))
+        await ready.wait()
+        await asyncio.sleep(0)
+        await web.hypotheses.append("that is it")
+        assert (await asyncio.wait_for(running, 5)).reason is End.UNTIL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,3 +84,10 @@ def test_a_reason_in_words() -> None:
     """Path, version and author, as a firing's reason says it."""
     assert str(Newest(12, "hypotheses", "web")) == "hypotheses v12 by web"
     assert str(Newest()) == "nothing was written yet"
+
+
+def test_a_renewed_claim_is_no_write() -> None:
+    """A map's newest write is that of its keys: claims are renewed every few seconds, and nobody is woken by it."""
+    region = CUT.regions["tasks"]
+    renewed = replace(CUT, regions={"tasks": replace(region, version=9)})
+    assert Watched(["tasks"]).newest(renewed) == Watched(["tasks"]).newest(CUT)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from accordant.types.errors import Invalid
-from accordant.types.pattern_limits import BACKOFF_MAX_S, BACKOFF_S, FAILURES_MAX, SOURCES_MAX
+from accordant.types.pattern_limits import BACKOFF_MAX_S, BACKOFF_S, FAILURES_MAX, PASSED_OVER_MAX, SOURCES_MAX
 
 __all__ = ["Agenda", "Outcome"]
 
@@ -46,6 +46,7 @@ class _Slot:
     fired_at: float = float("-inf")
     failures: int = 0
     overtaken: int = 0
+    passed_over: int = 0
 
     @property
     def is_woken(self) -> bool:
@@ -97,9 +98,10 @@ class Agenda:
             self._slots[name].seen = state
 
     def ready(self, now: float) -> list[str]:
-        """Who is to be judged now: woken and not resting, the highest priority first, then whoever has fired longest ago."""
+        """Who is to be judged now: woken and not resting, the highest priority first, then whoever has fired longest ago. Whoever
+        was passed over too often comes before all."""
         found = [slot for slot in self._slots.values() if slot.is_woken and slot.rests_until <= now]
-        found.sort(key=lambda slot: (-slot.priority, slot.fired_at, slot.number))
+        found.sort(key=lambda slot: (slot.passed_over < PASSED_OVER_MAX, -slot.priority, slot.fired_at, slot.number))
         return [slot.name for slot in found]
 
     def next_at(self) -> float | None:
@@ -109,6 +111,7 @@ class Agenda:
     def dismiss(self, name: str) -> None:
         """Its precondition does not hold, or another has fired on this state: not before its state moves."""
         self._slots[name].judged = self._slots[name].seen
+        self._slots[name].passed_over = 0
 
     def defer(self, name: str, until: float) -> None:
         """Not before then."""
@@ -117,7 +120,10 @@ class Agenda:
     def begin(self, name: str, now: float) -> None:
         """It fires on the state as it was seen last."""
         slot = self._slots[name]
-        slot.judged, slot.is_running, slot.fired_at = slot.seen, True, now
+        slot.judged, slot.is_running, slot.fired_at, slot.passed_over = slot.seen, True, now, 0
+        for other in self._slots.values():
+            if other.is_woken and other.rests_until <= now:
+                other.passed_over += 1
 
     def end(self, name: str, now: float, outcome: Outcome) -> None:
         """It has ended. Whoever failed is tried again on the same state, later and later, and in the end suspended."""

@@ -26,7 +26,7 @@ from accordant.patterns.agenda import Agenda, Outcome
 from accordant.patterns.firing import Budget, End, Failure, Firing, Run, Wake
 from accordant.patterns.runaway import Circle, RegionState, RunawayDetector
 from accordant.patterns.turns import TURNS, Turns
-from accordant.patterns.watching import OWN_REGIONS, Newest, Watched, regions_to_follow
+from accordant.patterns.watching import OWN_REGIONS, Newest, Watched, newest_of, regions_to_follow
 from accordant.types.errors import AccordantError, Conflict, Invalid, NoAuthority, Runaway, StaleRead
 from accordant.types.events import Event, EventKind, Lagged
 from accordant.types.limits import DERIVED_FROM_MAX, WHY_CHARS_MAX
@@ -113,8 +113,9 @@ class Course:
     async def play(self, until: Callable[[Any], Any] | None, idle: float | None) -> Run:
         """The whole of it."""
         await self._resume()
+        # A goal may be anywhere: whoever has one follows all regions.
         watched = [source.watched for source in self._sources.values()]
-        follow = regions_to_follow(watched, () if self._turns is None else (TURNS,))
+        follow = regions_to_follow(watched, () if self._turns is None else (TURNS,)) if until is None else ()
         kinds = _WAKING if self._turns is None else (*_WAKING, EventKind.LEAVE)
         async with self._doc.events(*follow, kinds=kinds, coalesce=self._settings.coalesce_s) as events:
             listener = asyncio.create_task(self._listen(events))
@@ -178,7 +179,7 @@ class Course:
         self._agenda.look({name: source.watched.newest(cut).version for name, source in self._sources.items()})
         if self._detector is not None:
             board = {
-                name: RegionState(one.kind, one.version, partial(_json_of, one))
+                name: RegionState(one.kind, newest_of(name, one).version, partial(_json_of, one))
                 for name, one in cut.regions.items()
                 if name not in OWN_REGIONS
             }
@@ -274,7 +275,9 @@ class Course:
             outcome, error = Outcome.OVERTAKEN, late
         except asyncio.CancelledError as cancelled:
             outcome, error = (Outcome.CANCELLED if self._is_stopping else Outcome.FAILED), cancelled
-        except Exception as raised:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as raised:  # whatever it is, it was the source's: nobody is to wait for one that is gone
             outcome, error = Outcome.FAILED, raised
         firing = replace(firing, took_ms=max(0, int((self._settings.clock() - began) * 1_000)))
         firing = self._settled(firing, outcome, error)
@@ -367,9 +370,10 @@ class Course:
 
     async def _listen(self, events: Events) -> None:
         """Whoever watches what an event names gets it with the next wake-up."""
+        is_deaf = not any(source.watched(FIRINGS) for source in self._sources.values())
         try:
             async for event in events:
-                if event.paths and all(path == FIRINGS for path in event.paths):
+                if is_deaf and event.paths and all(path == FIRINGS for path in event.paths):
                     continue
                 for source in self._sources.values():
                     if isinstance(event, Lagged) or any(map(source.watched, event.paths)):

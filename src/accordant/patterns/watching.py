@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from accordant.types.errors import Invalid
 from accordant.types.memory_limits import EVENT_REGIONS_MAX
-from accordant.types.regions import COHERENCE
-from accordant.types.snapshots import Cut
+from accordant.types.regions import COHERENCE, Kind
+from accordant.types.snapshots import Cut, RegionCut
 from accordant.types.values import is_text
 
-__all__ = ["OWN_REGIONS", "Newest", "Watched", "regions_to_follow"]
+__all__ = ["OWN_REGIONS", "Newest", "Watched", "newest_of", "regions_to_follow"]
 
 OWN_REGIONS = frozenset({"firings", "turns", COHERENCE})
 """What schedulers and coherence passes write for themselves: it wakes nobody who does not name it."""
@@ -73,23 +73,31 @@ class Watched:
         if not self.paths and not self.topics:
             for name, region in cut.regions.items():
                 if name not in OWN_REGIONS:
-                    yield Newest(region.version, name, region.by)
+                    yield newest_of(name, region)
             return
         for path in self.paths:
             name, slash, key = path.partition("/")
             found = cut.regions.get(name)
             if found is not None and not slash:
-                yield Newest(found.version, name, found.by)
+                yield newest_of(name, found)
             elif found is not None and key in found.fields:
                 yield Newest(found.fields[key].version, path, found.fields[key].by)
         for name, region in cut.regions.items() if self._patterns else ():
             if any(one.fullmatch(name) for one in self._patterns):
-                yield Newest(region.version, name, region.by)
+                yield newest_of(name, region)
                 continue
             for child, field in region.fields.items():
                 full = f"{name}/{child}"
                 if child is not None and any(one.fullmatch(full) for one in self._patterns):
                     yield Newest(field.version, full, field.by)
+
+
+def newest_of(name: str, region: RegionCut) -> Newest:
+    """The newest write to a region. Of a map: to one of its keys; that a claim is renewed, every few seconds, is none."""
+    if region.kind is not Kind.GUARDED_MAP or not region.fields:
+        return Newest(region.version, name, region.by)
+    field = max(region.fields.values(), key=lambda one: one.version)
+    return Newest(field.version, name, field.by)
 
 
 def regions_to_follow(all_watched: Iterable[Watched], also: Iterable[str] = ()) -> tuple[str, ...]:

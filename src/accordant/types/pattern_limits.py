@@ -45,6 +45,7 @@ __all__ = [
     "HANDOFF_BYTES_MAX",
     "LEASE_TTL_S",
     "LIKENESSES_KEPT",
+    "PASSED_OVER_MAX",
     "PENDING_LINE_CHARS",
     "PENDING_MAX",
     "PROMOTIONS_PAGE",
@@ -122,6 +123,10 @@ comes when these are looked through."""
 SOURCES_MAX: Final = 1_000
 """Knowledge sources of one scheduler: a decision looks at all of them, in about 1 µs each. Beyond: `Invalid`, use another
 scheduler."""
+
+PASSED_OVER_MAX: Final = 100
+"""Firings of others that a source which is woken waits for: one of higher priority that wakes itself would keep it waiting for
+ever. Reached: it is judged before all others, once."""
 
 CONCURRENCY: Final = 8
 """Sources that run at once, unless told otherwise: enough that a slow one holds up nobody, few enough that most of what they
