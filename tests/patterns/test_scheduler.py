@@ -807,22 +807,18 @@ async def test_who_watches_firings_is_woken_by_them(kind: str, tmp_path: Path) -
     """What another scheduler puts on record wakes a source that names the record."""
     async with world(kind, tmp_path / "a.db") as w:
         doc, other = await opened(w), await opened(w, "other")
-        scheduler, heard = Scheduler(doc), asyncio.Event()
+        scheduler, asked, heard = Scheduler(doc), asyncio.Event(), asyncio.Event()
 
-        @scheduler.on("firings", when=lambda board: board["firings"].value)
+        def is_there(board: Any) -> bool:
+            asked.set()
+            return any(one.source == "x" for one in board["firings"].value)
+
+        @scheduler.on("firings", when=is_there)
         async def auditor(wake: Wake) -> None:
             heard.set()
 
-        ready = asyncio.Event()
-
-        @scheduler.on("evidence")
-        async def first(wake: Wake) -> None:
-            ready.set()
-
-        running = asyncio.create_task(scheduler.run(until=lambda board: "stop" in board["open_questions"].value))
-        await ready.wait()
-        await heard.wait()  # by the record of `first`
-        heard.clear()
+        running = asyncio.create_task(scheduler.run())
+        await asked.wait()
         await other.firings.append(Firing("x", "because", 1, 1, 1))
         await asyncio.wait_for(heard.wait(), 5)
         running.cancel()

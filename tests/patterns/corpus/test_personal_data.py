@@ -75,7 +75,8 @@ HELD = {
     ],
 }
 
-PASS = """The IMEI 490154203237518 is the one in the simulator
+PASS = """The device 490154203237518 is the one in the simulator
+The IMEI 490154203237518 is the one in the simulator
 The job id 4000000000000002 was retried three times
 The order number 4539148803436467 was refunded
 The section 508-12-3456 of the manual is about the alarms
