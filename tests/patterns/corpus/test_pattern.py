@@ -89,7 +89,7 @@ async def test_each_stage_turns_away_what_is_its_own_in_order_and_nothing_is_emb
 
 @in_loop
 async def test_personal_data_is_kept_out_of_what_is_beside_the_text_too(tmp_path: Path) -> None:
-    """Reasons, tags, kinds and origins are written down as well; no file of the store holds the datum."""
+    """Reasons, tags, kinds, origins and ops are written down as well; no file of the store holds the datum."""
     path = tmp_path / "state.db"
     async with Engine(path) as engine:
         ann = await engine.open(Hive, TASK, "hive", agent="ann")
@@ -98,13 +98,23 @@ async def test_personal_data_is_kept_out_of_what_is_beside_the_text_too(tmp_path
             {"tags": ["jane.doe@example.com"]},
             {"kind": "jane.doe@example.com"},
             {"origin": "jane.doe@example.com"},
+            {"op_id": "jane.doe@example.com"},
         ):
             verdict = await ann.knowledge.contribute(FACT, **beside)  # type: ignore[arg-type]
             assert (verdict.status, verdict.stage) == ("rejected", "personal_data")
         with pytest.raises(Denied, match="e-mail") as denied:
             await ann.log("knowledge").append({"text": "write to jane.doe@example.com about port 8080", "tags": []})
         assert denied.value.code == "rejected_by:personal_data"
-        await ann.knowledge.contribute(FACT)
+        with pytest.raises(Denied, match="e-mail"):
+            await ann.log("knowledge").append({"text": FACT, "tags": [], "op": "jane.doe@example.com"})
+        with pytest.raises(Denied, match="e-mail"):
+            link = {"ref": "knowledge@1.0", "similarity": 0.9, "why": "not the same as jane.doe@example.com"}
+            await ann.log("knowledge").append({"text": FACT, "tags": [], "links": [link]})
+        first = await ann.knowledge.contribute(FACT)
+        for counted in (ann.knowledge.cite, ann.knowledge.endorse):
+            with pytest.raises(Denied, match="e-mail") as refused:
+                await counted(first.ref, why="jane.doe@example.com says so")
+            assert refused.value.code == "rejected_by:personal_data"
     files = await asyncio.to_thread(lambda: [file.read_bytes() for file in tmp_path.iterdir()])
     assert files
     assert not any(b"jane.doe" in data for data in files)

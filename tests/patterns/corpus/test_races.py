@@ -119,9 +119,11 @@ async def test_peers_of_a_server_and_handles_beside_it_are_one_crowd(tmp_path: P
             assert known[-1].counts.contributors.keys() == {"ann", "bob", "carl"}
 
 
+@pytest.mark.parametrize("op", [None, "mine"])
 @in_loop
-async def test_what_is_taken_back_while_it_is_merged_is_not_merged_with() -> None:
-    """A contribution that would be counted on an entry that was retracted meanwhile is compared anew, and lands by itself."""
+async def test_what_is_taken_back_while_it_is_merged_is_not_merged_with(op: str | None) -> None:
+    """A contribution that would be counted on an entry that was retracted meanwhile is compared anew, and lands by itself; tried
+    again under the same op it is that one."""
 
     class Slow(Chosen):
         """Takes the entry back while it is being compared."""
@@ -143,9 +145,10 @@ async def test_what_is_taken_back_while_it_is_merged_is_not_merged_with() -> Non
         bob: Any = await engine.open(document, TASK, "hive", agent="bob")
         first = await ann.knowledge.contribute(a)
         embedder.after = ann.retract(first.ref, "was wrong")
-        verdict = await bob.knowledge.contribute(b)
+        verdict = await bob.knowledge.contribute(b, op_id=op)
         assert (verdict.status, verdict.ref == first.ref) == ("accepted", False)
         assert [known.text for known in await bob.knowledge.entries()] == [b]
+        assert (await bob.knowledge.contribute(b, op_id=op)).ref == verdict.ref
 
 
 @in_loop

@@ -102,7 +102,7 @@ class Corpus(Pattern):
             raise Invalid("knowledge is a text without lone surrogates", code="bad_argument", path=self.name)
         entry = self._entry(text, tags, kind, origin, op_id)
         memory = self._memory
-        beside = [one for one in (why, kind, origin, *entry.tags) if one is not None]
+        beside = [one for one in (why, kind, origin, op_id, *entry.tags) if one is not None]
         turned_away = rejection(self.settings.stages, text, beside, memory.counters)
         if turned_away is not None:
             return Verdict("rejected", None, turned_away.stage, None, turned_away.reason)
@@ -149,6 +149,14 @@ class Corpus(Pattern):
         check_why(why)
         if why is not None and personal_data in self.settings.stages and (reason := personal_data(why)) is not None:
             raise Denied(f"why: {reason}", code="rejected_by:personal_data", path=self.name)
+        reason = personal_data(why) if why is not None and personal_data in self.settings.stages else None
+        if reason is not None:
+            raise Denied(
+                f"{self.name}: of why=, {reason}",
+                code="rejected_by:personal_data",
+                path=self.name,
+                agent=self._document.agent,
+            )
         named = await self._named(ref)
         try:
             tally = Tally(ref=named, kind=kind, n=n, op=op)

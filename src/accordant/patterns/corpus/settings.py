@@ -105,5 +105,11 @@ def _texts(value: Any, also_tags: bool) -> list[str]:
         return []
     shown = [value.get("text")]
     if also_tags:
-        shown += [value.get("kind") if "tags" in value else None, value.get("origin"), *value.get("tags", ())]
+        shown += [
+            value.get("kind") if "tags" in value else None,
+            value.get("origin"),
+            value.get("op"),
+            *value.get("tags", ()),
+        ]
+        shown += [link.get("why") for link in value.get("links", ()) if isinstance(link, dict)]
     return [one for one in shown if isinstance(one, str)]
