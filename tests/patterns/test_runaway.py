@@ -106,6 +106,7 @@ CIRCLES: dict[str, list[tuple[str, Rule]]] = {
     "with random names": [("A", says("log", "ping {id}")), ("B", says("log", "pong {id} at {at}"))],
     "three in turn": [("A", sets("x", "a")), ("B", sets("x", "b")), ("C", sets("x", "c"))],
     "three in turn, numbered": [("A", says("log", "a {n}")), ("B", says("facts", "b {n}")), ("C", says("log", "c {n}"))],
+    "eight in turn, numbered by the round": [(name, says("log", f"{name} says {{n}}")) for name in "ABCDEFGH"],
     "two at once": [("A", sets("x", 1)), ("C", sets("y", 1)), ("B", sets("x", 2)), ("D", sets("y", 2))],
     "a set to and fro": [
         ("A", lambda toy, n: toy.write("questions", ["why?", "who?"] if n % 4 else ["who?", "why?"])),

@@ -280,7 +280,7 @@ class _Items(_Track):
         if last is not None and last[0] != shape.numbers:
             before, stepped, grown = last
             step = tuple(b - a for a, b in zip(before, shape.numbers, strict=True))
-            if now - grown >= slow or not goes_on(before, shape.numbers, stepped):
+            if now - grown >= slow or not goes_on(before, shape.numbers, stepped, now - grown):
                 part = f"{shape.text}{shape.numbers}"
         elif last is not None:
             return  # the very same again: neither news nor a count
