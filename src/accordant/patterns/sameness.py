@@ -66,7 +66,7 @@ def lines_of(text: str) -> Iterator[str]:
 
 
 def goes_on(before: tuple[float, ...], now: tuple[float, ...], step: tuple[float, ...] | None, rounds: int = 1) -> bool:
-    """Whether these numbers only count on from those before: by one, by the rounds that have passed, or by the same step again."""
+    """Whether these numbers only count on from those before: by one, by the `rounds` that passed, or by the same step again."""
     change = tuple(b - a for a, b in zip(before, now, strict=True))
     return change == step or all(one in (-1.0, 0.0, 1.0, float(rounds)) for one in change)
 
