@@ -9,7 +9,7 @@ import pytest
 
 from source_tree import importable
 
-SHARES = 8
+SHARES = 16
 """Importing each module anew is quadratic in their number: in shares, side by side."""
 
 
