@@ -97,7 +97,7 @@ async def growth(name: str, embedder: Any, sizes: list[int], count: int) -> list
             hive: Any = await engine.open(hive_class(embedder), PLACE, "hive", agent=f"reader-{size}")
             start = time.perf_counter()
             await hive.knowledge.search(fact(0))
-            hive.knowledge._memory.view.warm("", None)
+            await asyncio.to_thread(hive.knowledge._memory.view.warm, "", None)
             first_s = time.perf_counter() - start
             begin = fresh
 
@@ -162,7 +162,7 @@ async def mixed(size: int, count: int) -> list[Row]:
         other: Any = await engine.open(hive_class(embedder), PLACE, "hive", agent="other")
         for handle in (hive, other):
             await handle.knowledge.search(fact(0))
-            handle.knowledge._memory.view.warm("", None)
+            await asyncio.to_thread(handle.knowledge._memory.view.warm, "", None)
         done = 0
 
         async def asked(n: int) -> None:
