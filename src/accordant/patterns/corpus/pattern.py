@@ -147,8 +147,6 @@ class Corpus(Pattern):
 
     async def _tally(self, kind: Any, ref: str, n: int, why: str | None, op: str | None) -> Ref:
         check_why(why)
-        if why is not None and personal_data in self.settings.stages and (reason := personal_data(why)) is not None:
-            raise Denied(f"why: {reason}", code="rejected_by:personal_data", path=self.name)
         reason = personal_data(why) if why is not None and personal_data in self.settings.stages else None
         if reason is not None:
             raise Denied(
