@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pycrdt
 import pytest
@@ -397,3 +398,12 @@ async def test_whatever_a_reader_writes_is_refused_for_one_reason() -> None:
                 await host.call(Update("r", update))
             assert refused.value.code == "read_only"
         assert 6 not in host.machine.state.ledger.retired
+
+
+@pytest.mark.parametrize("lease_s", [0, -1, float("nan"), float("inf"), "60"])
+@in_loop
+async def test_a_session_lasts_a_number_of_seconds(lease_s: Any) -> None:
+    """A lease that is no time is refused, and nobody joins."""
+    async with Engine() as engine:
+        with pytest.raises(Invalid):
+            await engine.open(None, TASK, "brief", agent="a", lease_s=lease_s)

@@ -248,6 +248,9 @@ def test_waiting_for_quiet(kind: str) -> None:
             assert late.value.code == "timeout"
             with pytest.raises(Invalid):
                 await curator.memory.quiesce(-1)
+            for wrong in ((float("nan"), 0.1), (0, float("nan")), (float("inf"), None)):
+                with pytest.raises(Invalid):
+                    await curator.memory.quiesce(*wrong)
 
     asyncio.run(main())
 

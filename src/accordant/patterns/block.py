@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accordant.document.document import Document
@@ -196,8 +197,9 @@ class Block(Pattern):
     ) -> Reading[str]:
         """Wait until nobody has written here for `quiet` seconds; returns the text. Raises `NoAuthority` (`timeout`) after
         `timeout` seconds: a block that is never quiet is compacted while they write."""
-        if quiet < 0 or (timeout is not None and timeout < 0):
-            raise Invalid("seconds are not negative", code="bad_argument", path=self.name)
+        if not all(0 <= seconds < math.inf for seconds in (quiet, 0.0 if timeout is None else timeout)):
+            # Not a number least of all: as a timer it would keep every other one of the event loop from going off.
+            raise Invalid("quiet= and timeout= are seconds from 0", code="bad_argument", path=self.name)
         late = None if timeout is None else asyncio.ensure_future(sleep(timeout))
         try:
             async with self._document.events(self.name, kinds="write") as events:
@@ -257,14 +259,14 @@ class Draft:
         lost."""
         async with self._landing(why, derived_from) as tx:
             await self._of(tx).rethink(text, expect=self.base)
-        return await self._landed(tx)
+        return self._landed(tx)
 
     async def fold(self, text: str, *, why: str | None = None) -> Committed:
         """Put it in the place of what was there at the base; what was added since stays. Raises `Conflict` (`corrected`) when a
         part of the base has been deleted or replaced, `Fenced` when the lease was lost."""
         async with self._landing(why, ()) as tx:
             await self._of(tx).compact(lambda _: text, base=self.base)
-        return await self._landed(tx)
+        return self._landed(tx)
 
     @asynccontextmanager
     async def _landing(self, why: str | None, derived_from: Any) -> AsyncIterator[Document]:
@@ -283,10 +285,10 @@ class Draft:
         assert isinstance(region, Text)
         return region
 
-    async def _landed(self, tx: Document) -> Committed:
-        held = await self._lease.read(_LEASE)
-        if held.by == self._document.agent and held.version == tx.version:
-            self.claim = Claim(held.value, held.version, held.token, held.path, held.by, held.at, key=_LEASE)
+    def _landed(self, tx: Document) -> Committed:
+        """Whoever holds a claim and writes its key goes on holding it, at the version that landed."""
+        token = replace(self.claim.token, version=tx.version)
+        self.claim = replace(self.claim, version=tx.version, token=token)
         return Committed(tx.version)
 
     async def renewing(self, ttl: float, sleep: Sleep) -> None:
@@ -294,7 +296,9 @@ class Draft:
         while True:
             await sleep(ttl / 3)
             try:
-                self.claim = await self._lease.renew(self.claim, ttl)
+                renewed = await self._lease.renew(self.claim, ttl)
+                if renewed.version >= self.claim.version:  # else a commit has landed since it was asked for
+                    self.claim = renewed
             except Fenced:
                 return
             except AccordantError:  # nobody can be asked now: the next turn may be in time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import time
@@ -260,6 +261,8 @@ class Engine:
             )
         key, agent = DocumentKey.of(namespace, name), segment(agent)
         self._check_open()
+        if lease_s is not None and not (isinstance(lease_s, int | float) and 0 < lease_s < math.inf):
+            raise Invalid("lease_s= is a number of seconds above 0", code="bad_argument")
         lease_ms = None if lease_s is None else int(lease_s * 1000)
         named = frozenset((roles,) if isinstance(roles, str) else roles)
         while True:
