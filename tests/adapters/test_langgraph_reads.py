@@ -254,6 +254,32 @@ def test_warn_lets_land_what_was_read_before_a_restart(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_warn_knows_another_life_of_a_document() -> None:
+    """The same name at the same version in a document that was made anew is not what was read: it is told."""
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            async with Engine() as engine, served(engine) as url:
+                place = Namespace.task("t", "x")
+                crew = await stack.enter_async_context(connect(Hive, url, place, "hive", agent="crew"))
+                memory = DocStore(crew, strict="warn")
+                for n in range(10):
+                    await memory.aput(NS, "a", {"n": n})
+                seen = await memory.aget_versioned(NS, "a")
+            await offline(crew)
+            async with Engine() as engine, served(engine, port=int(url.rpartition(":")[2])):
+                await back(crew)
+                other = (await engine.open(Hive, place, "hive", agent="other")).memory
+                while (await other.put(NS, "a", {"n": -1}, overwrite=True)).version < seen.version:
+                    pass
+                assert (await other.read(NS, "a")).version == seen.version
+                with pytest.warns(StaleWrite):
+                    await memory.aput(NS, "a", {"n": 3})
+                await crew.close()
+
+    asyncio.run(main())
+
+
 def test_who_may_only_create_is_denied_with_a_warning_too() -> None:
     """`strict="warn"` lets stale puts land, and `unread="deny"` none over what was never read, also in one batch with those."""
     with DocStore(strict="warn", unread="deny") as memory:

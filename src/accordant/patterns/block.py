@@ -296,9 +296,7 @@ class Draft:
         while True:
             await sleep(ttl / 3)
             try:
-                renewed = await self._lease.renew(self.claim, ttl)
-                if renewed.version >= self.claim.version:  # else a commit has landed since it was asked for
-                    self.claim = renewed
+                self.claim = await self._lease.renew(self.claim, ttl)
             except Fenced:
                 return
             except AccordantError:  # nobody can be asked now: the next turn may be in time
