@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from accordant.types.errors import Invalid, NoAuthority
+from accordant.types.limits import LOOP_END_S
 
 __all__ = ["LoopThread"]
 
@@ -18,6 +19,8 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._is_stopping = False
+        self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._loop.run_forever, name="accordant loop", daemon=True)
         self._thread.start()
 
@@ -34,10 +37,19 @@ class LoopThread:
                 code="blocking_inside",
                 hint="read what it needs before, and name those readings in derived_from=",
             )
-        if not self._thread.is_alive():
-            work.close()
-            raise NoAuthority("this engine is closed", code="closed")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._turn:
+            if not self._is_stopping:
+                return asyncio.run_coroutine_threadsafe(self._done(work), self._loop)
+        work.close()
+        raise _closed()
+
+    async def _done(self, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._is_stopping:  # whoever waits in another thread is told, and does not wait for ever
+                raise _closed() from None
+            raise
 
     @property
     def is_alive(self) -> bool:
@@ -45,8 +57,25 @@ class LoopThread:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stop the loop and wait for the thread."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        """End what is under way, stop the loop and wait for the thread. Idempotent."""
+        with self._turn:
+            is_first, self._is_stopping = not self._is_stopping, True
+            if is_first:
+                asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        if threading.current_thread() is not self._thread:
             self._thread.join()
-            self._loop.close()
+            if is_first:
+                self._loop.close()
+
+    async def _end(self) -> None:
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            await asyncio.wait(waiting, timeout=LOOP_END_S)
+        await asyncio.sleep(0)  # what has just ended is told to whoever waits for it
+        self._loop.stop()
+
+
+def _closed() -> NoAuthority:
+    return NoAuthority("this engine is closed", code="closed")

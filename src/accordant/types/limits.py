@@ -256,6 +256,9 @@ CHECK_FILE_BYTES_MAX: Final = 16 * 1_048_576
 DOCTOR_ENTRIES: Final = 100_000
 """Entries that `accordant doctor` looks back over unless told otherwise: days of a busy document, a few seconds of reading."""
 
+LOOP_END_S: Final = 5.0
+"""How long calls that are under way when their engine is closed may take to end. Then: their loop is stopped all the same."""
+
 OFFLINE_WRITES_MAX: Final = 10_000
 OFFLINE_BYTES_MAX: Final = 16 * 1_048_576
 """Writes, and bytes of updates, that one handle keeps while it is offline: hours of an agent's work. Beyond: `NoAuthority`,
