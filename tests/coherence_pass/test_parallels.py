@@ -67,6 +67,8 @@ def test_one_thing(one: str, other: str) -> None:
         ("The owner of the exporter is Chandra.", "We wrote the exporter in Rust.", True),
         ("The archiver caches its answers.", "Messages of the archiver are not signed.", True),
         ("The timeout of the drafter is 30 s.", "Logs of the drafter are kept for 14 days.", True),
+        ("The outage began at 14:05 UTC.", "The outage ended at 14:37 UTC.", True),
+        ("The outage began at 14:05 UTC.", "The outage started at 14:37 UTC.", False),
         ("The hindwings are brown.", "The hindwings are blue.", False),
         ("The project was cancelled on 22 May 2008.", "The project was fully completed on 22 May 2008.", False),
         ("The rate limit is 100 requests per minute.", "Each key may send at most 60 requests per minute.", False),

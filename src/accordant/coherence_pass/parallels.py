@@ -55,11 +55,12 @@ def other_attributes(a: Reading, b: Reading) -> bool:
         return False
     own = len(a.bag - b.bag), len(b.bag - a.bag)
     units = [{(item.slot, item.step) for item in side.quantities} for side in (a, b)]
-    measure_apart = bool(units[0] and units[1])
-    if min(own) == 0 or (max(own) < _SAYS_MORE_MIN and not measure_apart):
+    moments = [{_named(item) for item in side.moments} for side in (a, b)]
+    are_measured = all(units) or all(moments)
+    if min(own) == 0 or (max(own) < _SAYS_MORE_MIN and not are_measured):
         return False
-    moments = {_named(item) for item in a.moments} & {_named(item) for item in b.moments}
-    return units[0].isdisjoint(units[1]) and not moments and len(a.bag & b.bag) <= _NOTHING_SHARED_MAX
+    are_apart = units[0].isdisjoint(units[1]) and moments[0].isdisjoint(moments[1])
+    return are_apart and len(a.bag & b.bag) <= _NOTHING_SHARED_MAX
 
 
 def things_of(one: str, other: str) -> Things:
@@ -113,7 +114,7 @@ def _compared(
 
 
 def _named(moment: Moment) -> tuple[object, ...]:
-    return moment.year, moment.month, moment.day, moment.weekday, moment.words
+    return moment.year, moment.month, moment.day, moment.weekday, moment.minutes, moment.words
 
 
 def _word_set(side: list[Token]) -> frozenset[str]:
