@@ -1,6 +1,6 @@
 """Do writers feel the sidecar? `python bench/sidecar.py [--quick] [--rules-only]`
 
-A server, and writers over websockets that append a note every 20 ms or so, as agents do; the time until each note is durable and
+A server, and writers over websockets that append a note some ten times a second; the time until each note is durable and
 acknowledged. In turns of equal length, without a sidecar and with `accordant check --watch` beside them in a process of its own,
 which passes over the document again and again meanwhile. The last row is the ratio. While it passes a sidecar takes a core:
 where there are two, one of those that server and writers share.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -25,8 +26,8 @@ from measuring import Row, folder, is_quick, percentile, report, timed
 from accordant import Document, Log, Namespace, connect
 
 WRITERS = 4
-PAUSE_S = 0.02
-TURN_S = 3.0 if is_quick() else 20.0
+PAUSE_S = 0.1
+TURN_S = 3.0 if is_quick() else 10.0
 TURNS = 1 if is_quick() else 3
 NOTES = 200 if is_quick() else 1_000
 """What the document holds before: what every first pass reads."""
@@ -49,7 +50,7 @@ async def running(*command: str) -> AsyncIterator[Process]:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+            os.kill(process.pid, signal.SIGTERM)  # send_signal would reap it before the loop does
         await process.wait()
 
 
@@ -117,7 +118,7 @@ async def measured(path: Path) -> list[Row]:
                 await sidecar.stdout.readline()  # its first report: from now on it is beside them
                 counting = asyncio.create_task(counted(sidecar, reports))
                 waits["with a sidecar"] += await turn(url, 2 * number + 1)
-                sidecar.send_signal(signal.SIGTERM)
+                os.kill(sidecar.pid, signal.SIGTERM)
                 await counting
     rows = [row(name, found) for name, found in waits.items()]
     rows[1]["reports"] = len(reports)
