@@ -12,6 +12,7 @@ from accordant.document.document import Document
 from accordant.document.regions import Counter, Guarded, GuardedMap, Log, Map, Text, UnionSet, Xml
 from accordant.document.rules import region
 from accordant.document.snapshot import Snapshot
+from accordant.patterns import LAZY as PATTERNS
 from accordant.types.errors import (
     AccordantError,
     Conflict,
@@ -134,23 +135,16 @@ __all__ = [
     "store",
 ]
 
-_LAZY = {
+_LAZY = PATTERNS | {
     "Absent": "accordant.patterns.store_items",
-    "Block": "accordant.patterns.block",
-    "Board": "accordant.patterns.board",
     "Budget": "accordant.patterns.firing",
-    "Channel": "accordant.patterns.channel",
     "CoherencePass": "accordant.coherence_pass.runner",
-    "Corpus": "accordant.patterns.corpus",
     "End": "accordant.patterns.firing",
     "Engine": "accordant.engine.host.engine",
     "Firing": "accordant.patterns.firing",
     "Item": "accordant.patterns.store_items",
     "ItemChanged": "accordant.patterns.store_items",
-    "Promoted": "accordant.patterns.promotion",
     "Run": "accordant.patterns.firing",
-    "Scheduler": "accordant.patterns.scheduler",
-    "Store": "accordant.patterns.store",
     "Task": "accordant.patterns.board",
     "Turn": "accordant.patterns.turns",
     "Wake": "accordant.patterns.firing",
@@ -160,8 +154,6 @@ _LAZY = {
     "claimed": "accordant.patterns.claiming",
     "connect": "accordant.sync.client",
     "corpus": "accordant.patterns.corpus",
-    "promote": "accordant.patterns.promotion",
-    "promoted": "accordant.patterns.promotion",
     "store": "accordant.patterns.store",
 }
 

@@ -1,33 +1,41 @@
-"""The shapes that shared memory takes, each a thin face over ordinary regions: no more is known here than a document's handle."""
+"""The shapes that shared memory takes, each a thin face over ordinary regions: no more is known here than a document's handle.
+
+The functions that declare them (`block`, `channel`, ...) bear the names of their modules, so those are taken from `accordant`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accordant.patterns.block import Block, block
-    from accordant.patterns.channel import Channel, channel
+    from accordant.patterns.block import Block
+    from accordant.patterns.board import Board
+    from accordant.patterns.channel import Channel
     from accordant.patterns.corpus import Corpus
     from accordant.patterns.promotion import Promoted, promote, promoted
+    from accordant.patterns.scheduler import Scheduler
+    from accordant.patterns.store import Store
 
-__all__ = ["Block", "Channel", "Corpus", "Promoted", "block", "channel", "promote", "promoted"]
+__all__ = ["LAZY", "Block", "Board", "Channel", "Corpus", "Promoted", "Scheduler", "Store", "promote", "promoted"]
 
-_LAZY = {
+LAZY = {
+    "Block": "accordant.patterns.block",
+    "Board": "accordant.patterns.board",
+    "Channel": "accordant.patterns.channel",
+    "Corpus": "accordant.patterns.corpus",
     "Promoted": "accordant.patterns.promotion",
+    "Scheduler": "accordant.patterns.scheduler",
+    "Store": "accordant.patterns.store",
     "promote": "accordant.patterns.promotion",
     "promoted": "accordant.patterns.promotion",
-    "Block": "accordant.patterns.block",
-    "block": "accordant.patterns.block",
-    "Channel": "accordant.patterns.channel",
-    "channel": "accordant.patterns.channel",
-    "Corpus": "accordant.patterns.corpus",
 }
+"""Where each is: `accordant` looks here too."""
 
 
 def __getattr__(name: str) -> Any:
     """Each pattern loads its machinery when it is first named."""
-    if name in _LAZY:
+    if name in LAZY:
         from importlib import import_module
 
-        return getattr(import_module(_LAZY[name]), name)
+        return getattr(import_module(LAZY[name]), name)
     raise AttributeError(f"module 'accordant.patterns' has no attribute {name!r}")
