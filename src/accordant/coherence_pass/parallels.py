@@ -80,16 +80,21 @@ def things_of(one: str, other: str) -> Things:
         return Things.ONE
     if _numbered_apart(_numbered(a), _numbered(b)):
         return Things.TWO
-    extra = _closer(a, b)
+    verbs = _verb(a), _verb(b)
+    extra = _closer(a, b, verbs)
     if extra >= _CLOSELY_NAMED_MIN or (extra and _values(a) - _values(b) and _values(b) - _values(a)):
         return Things.MAYBE_TWO
-    return _compared(a, b, stems, steps)
+    return _compared(a, b, stems, steps, verbs)
 
 
 def _compared(
-    a: list[Token], b: list[Token], stems: list[list[str]], steps: Sequence[tuple[str, int, int, int, int]]
+    a: list[Token],
+    b: list[Token],
+    stems: list[list[str]],
+    steps: Sequence[tuple[str, int, int, int, int]],
+    verbs: tuple[int, int],
 ) -> Things:
-    verb_a, verb_b = _verb(a), _verb(b)
+    verb_a, verb_b = verbs
     subjects_differ, objects_differ, clashes, is_denied = False, False, False, False
     differ: set[str] = set()
     for what, at, to, from_b, to_b in steps:
@@ -135,9 +140,8 @@ def _content(part: Sequence[Token], elsewhere: Sequence[str]) -> list[str] | Non
     return own
 
 
-def _closer(a: list[Token], b: list[Token]) -> int:
+def _closer(a: list[Token], b: list[Token], verbs: tuple[int, int]) -> int:
     """How many words more one subject has, where it has all of the other's; else 0."""
-    verbs = _verb(a), _verb(b)
     if verbs[0] == len(a) or verbs[1] == len(b):  # no verb seen: nobody knows where the subject ends
         return 0
     one, other = (frozenset(_stems(side[:verb])) for side, verb in zip((a, b), verbs, strict=True))
